@@ -1,0 +1,62 @@
+/**
+ * @file Gradients of scalar functions of trees.
+ */
+import { copyOut, formatShape, full, inTemporaryRegion, isTensor, OptionError, ShapeError, type Tensor } from "@dydt/tensor";
+import { vjp } from "./vjp.js";
+
+/** A scalar with something to carry along, which has no part in the derivative. */
+export interface Auxiliary<A> {
+  readonly value: Tensor;
+  readonly auxiliary: A;
+}
+
+const scalarOf = (value: unknown): Tensor => {
+  if (!isTensor(value)) throw new OptionError(`a function to be differentiated must return a tensor, or { value, auxiliary }, but it returned ${typeof value}`);
+  if (value.size !== 1)
+    throw new ShapeError(`a gradient needs a function with one number as its value, got shape ${formatShape(value.shape)}: sum() it, or use vjp for all its rows`);
+  return value;
+};
+
+const differentiate = <X, A>(f: (x: X) => Tensor | Auxiliary<A>, x: X): { readonly value: Tensor; readonly auxiliary?: A; readonly gradient: X } =>
+  inTemporaryRegion("tape", (outside) => {
+    let carried: { readonly auxiliary?: A } = {};
+    const { value, pullback } = vjp((at: X) => {
+      const result = f(at);
+      if (typeof result !== "object" || isTensor(result) || !("auxiliary" in result)) return scalarOf(result);
+      carried = { auxiliary: result.auxiliary };
+      return scalarOf(result.value);
+    }, x);
+    const gradient = pullback(full(value.shape, 1, { dtype: value.dtype }));
+    return copyOut({ value, ...carried, gradient }, outside);
+  });
+
+/**
+ * The gradient of a scalar function, as a function.
+ *
+ * @param f - from a tree of tensors to a tensor of one element.
+ * @returns the function x ↦ ∂f/∂x, of the form of x. Cost: about three evaluations of f; all memory but the result is released.
+ * @throws ShapeError when the value has more than one element.
+ * @example
+ * expectClose(gradient((x: Tensor) => x.square().sum())(tensor([1, 2])), [2, 4]);
+ */
+export const gradient =
+  <X>(f: (x: X) => Tensor) =>
+  (x: X): X =>
+    differentiate(f, x).gradient;
+
+/**
+ * Value and gradient of a scalar function in one run, as a function.
+ *
+ * @param f - from a tree of tensors to a tensor of one element, or to `{ value, auxiliary }`: the auxiliary is handed through.
+ * @returns the function x ↦ { value, gradient, auxiliary }.
+ * @throws ShapeError when the value has more than one element.
+ * @example
+ * const { value, gradient: slope } = valueAndGradient((x: Tensor) => x.sin().sum())(tensor([0]));
+ * expectClose(value, 0);
+ * expectClose(slope, [1]);
+ */
+export function valueAndGradient<X, A>(f: (x: X) => Auxiliary<A>): (x: X) => { readonly value: Tensor; readonly auxiliary: A; readonly gradient: X };
+export function valueAndGradient<X>(f: (x: X) => Tensor): (x: X) => { readonly value: Tensor; readonly gradient: X };
+export function valueAndGradient<X, A>(f: (x: X) => Tensor | Auxiliary<A>) {
+  return (x: X) => differentiate(f, x);
+}

@@ -1,0 +1,52 @@
+/**
+ * @file Reverse rules of the operations that move elements: each is the transpose of another one.
+ */
+import {
+  at, broadcastTo, concat, copy, embed, identity, normalizeAxis, reshape, slice, sumTo, transpose, type Range, type Tensor,
+} from "@dydt/tensor"; // prettier-ignore
+import { vjpEntry, type VjpEntry } from "../rule.js";
+
+/** The parts of a cotangent that belong to the tensors of a concatenation. */
+const parts = (g: Tensor, list: readonly Tensor[], axis: number): readonly Tensor[] => {
+  const which = normalizeAxis("concat", axis, g.rank);
+  let start = 0;
+  return list.map((x) => {
+    const from = start;
+    start += x.shape[which]!;
+    const to = start;
+    return slice(
+      g,
+      g.shape.map((_, i): Range => (i === which ? [from, to] : null)),
+    );
+  });
+};
+
+/** The rules of movement.ts in @dydt/tensor. */
+export const movementRules: readonly VjpEntry[] = [
+  vjpEntry(copy, (g) => g),
+  vjpEntry(identity, (g) => g),
+  vjpEntry(reshape, (g, _y, x) => reshape(g, x.shape), null),
+  vjpEntry(
+    transpose,
+    (g, _y, x, axes) => {
+      if (axes === undefined) return transpose(g);
+      const inverse = new Array<number>(axes.length);
+      axes.forEach((axis, i) => (inverse[axis < 0 ? axis + x.rank : axis] = i));
+      return transpose(g, inverse);
+    },
+    null,
+  ),
+  vjpEntry(slice, (g, _y, x, ranges) => embed(g, x.shape, ranges), null),
+  vjpEntry(embed, (g, _y, _x, _shape, ranges) => slice(g, ranges), null, null),
+  vjpEntry(
+    at,
+    (g, _y, x, i) => {
+      const index = i < 0 ? i + x.shape[0]! : i;
+      return embed(reshape(g, [1, ...g.shape]), x.shape, [[index, index + 1]]);
+    },
+    null,
+  ),
+  vjpEntry(concat, (g, _y, list, axis = 0) => parts(g, list, axis), null),
+  vjpEntry(broadcastTo, (g, _y, x) => sumTo(g, x.shape), null),
+  vjpEntry(sumTo, (g, _y, x) => broadcastTo(g, x.shape), null),
+];

@@ -1,0 +1,60 @@
+/**
+ * @file What a set of kernels must do: the arithmetic of contiguous tensors, with the results allocated by the caller.
+ *
+ * The contract: every element of a result is computed in an order that depends on its own operands only, so that a row has the same bits alone and in any
+ * batch; NaN and infinities follow IEEE 754 (no operand is skipped for being zero); nothing is allocated on the JavaScript heap for region operands.
+ */
+import type { Tensor } from "../tensor.js";
+
+/** Elementwise functions of one operand. */
+// prettier-ignore
+export type UnaryOp =
+  | "neg" | "square" | "sqrt" | "reciprocal" | "sign" | "floor" | "abs"
+  | "exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tanh" | "sigmoid" | "softplus" | "erf" | "gelu"
+  | "relu" | "step";
+
+/** Elementwise functions of two operands. */
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum";
+
+/** Comparisons and logic, with results of type bool. */
+export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual" | "and" | "or";
+
+/** Reductions along one axis. */
+export type Reduction = "sum" | "max" | "min" | "prod";
+
+/** How matrices lie: `transposeA` reads a [k, m] operand as [m, k]. */
+export interface MatmulLayout {
+  readonly batch: number;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Elements from one matrix of the batch to the next; 0 when the operand is shared. */
+  readonly strideA: number;
+  readonly strideB: number;
+}
+
+/** A set of kernels. */
+export interface Kernels {
+  readonly name: string;
+  readonly unary: (op: UnaryOp, x: Tensor, out: Tensor) => void;
+  /** Operands of any broadcastable shapes. */
+  readonly binary: (op: BinaryOp, a: Tensor, b: Tensor, out: Tensor) => void;
+  /** One operand is a JavaScript number, in float64 whatever the tensor's type. */
+  readonly binaryNumber: (op: BinaryOp, a: Tensor | number, b: Tensor | number, out: Tensor) => void;
+  readonly compare: (op: Comparison, a: Tensor, b: Tensor, out: Tensor) => void;
+  readonly where: (condition: Tensor, a: Tensor, b: Tensor, out: Tensor) => void;
+  /** Reads x as [outer, length, inner], writes [outer, inner], elements in ascending order along the axis. */
+  readonly reduce: (op: Reduction, x: Tensor, outer: number, length: number, inner: number, out: Tensor) => void;
+  /** C = op(A) op(B), each element summed in ascending k. */
+  readonly matmul: (a: Tensor, b: Tensor, layout: MatmulLayout, out: Tensor) => void;
+  /** out = base + Σ wᵢ xᵢ, from left to right; without a base the first product starts the sum. */
+  readonly weightedSum: (base: Tensor | null, weights: readonly number[], terms: readonly Tensor[], out: Tensor) => void;
+  /** Σ x y in ascending order, in float64. */
+  readonly innerProduct: (x: Tensor, y: Tensor) => number;
+  /** Σ (eᵢ / (atolᵢ + rtolᵢ max(|y0ᵢ|, |y1ᵢ|)))², in ascending order in float64; tolerances of one element serve all. */
+  readonly scaledSquares: (error: Tensor, y0: Tensor, y1: Tensor, rtol: Float64Array, atol: Float64Array) => number;
+  /** Index of the first element that is not finite, or -1. */
+  readonly firstNonFinite: (x: Tensor) => number;
+}

@@ -1,0 +1,148 @@
+/**
+ * @file Constructors. What they make is always on the heap and belongs to the caller.
+ */
+import ndarray, { type NdArray } from "ndarray";
+import ops from "ndarray-ops";
+import { allocateArray, type Dtype, type TypedArray } from "./dtype.js";
+import { DtypeError, OptionError, ShapeError } from "./errors.js";
+import { checkShape, formatShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import { wrap, type NestedArray, type Tensor } from "./tensor.js";
+
+/** Options of {@link tensor}. */
+export interface TensorOptions {
+  /** Default: the nesting of the values. */
+  readonly shape?: Shape;
+  /** Default: the type of a typed array, bool for booleans, else float64. */
+  readonly dtype?: Dtype;
+}
+
+/** Options of the constructors that fill. */
+export interface FillOptions {
+  /** Default: float64. */
+  readonly dtype?: Dtype;
+}
+
+const dtypeOfArray = (values: ArrayBufferView): Dtype => {
+  if (values instanceof Float64Array) return "float64";
+  if (values instanceof Float32Array) return "float32";
+  if (values instanceof Int32Array || values instanceof Int16Array || values instanceof Int8Array || values instanceof Uint16Array || values instanceof Uint8Array)
+    return "int32";
+  throw new DtypeError(`tensor got ${values.constructor.name}: Float64Array, Float32Array, Int32Array and smaller integers are known; convert the others first`);
+};
+
+/**
+ * A tensor of the given numbers, copied.
+ *
+ * @param values - a number, nested arrays of numbers or booleans, or a typed array.
+ * @throws ShapeError for ragged arrays, or when `shape` does not hold the values.
+ * @example
+ * expectClose(tensor([[1, 2], [3, 4]]).sum(), 10);
+ * expectClose(tensor(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] }).at(1), [3, 4]);
+ */
+export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: TensorOptions = {}): Tensor => {
+  if (ArrayBuffer.isView(values)) {
+    const type = dtype ?? dtypeOfArray(values);
+    return filled(shape ?? [values.length], type, values.length, (array) => array.set(type === "bool" ? values.map((x) => (x === 0 ? 0 : 1)) : values));
+  }
+  const own: number[] = [];
+  const numbers: number[] = [];
+  let booleans = false;
+  const visit = (part: NestedArray, depth: number): void => {
+    if (typeof part === "number" || typeof part === "boolean") {
+      if (depth !== own.length) throw new ShapeError(`tensor got ragged values: a number at depth ${depth}, but lists of shape ${formatShape(own)} elsewhere`);
+      booleans ||= typeof part === "boolean";
+      numbers.push(Number(part));
+      return;
+    }
+    if (!Array.isArray(part)) throw new OptionError(`tensor got ${part === null ? "null" : typeof part} among its values: numbers, booleans and lists of them are known`);
+    if (depth === own.length && numbers.length === 0) own.push(part.length);
+    else if (part.length !== own[depth]) throw new ShapeError(`tensor got ragged values: a list of ${part.length} at depth ${depth}, where others have ${own[depth] ?? "numbers"}`);
+    for (const item of part as readonly NestedArray[]) visit(item, depth + 1);
+  };
+  visit(values, 0);
+  const type = dtype ?? (booleans ? "bool" : "float64");
+  return filled(shape ?? own, type, numbers.length, (array) => array.set(type === "bool" ? numbers.map((x) => (x === 0 ? 0 : 1)) : numbers));
+};
+
+const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArray) => void): Tensor => {
+  if (sizeOf(checkShape("tensor", shape)) !== size) throw new ShapeError(`tensor got ${size} values for shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
+  const array = allocateArray(dtype, size);
+  fill(array);
+  return wrap(array, [...shape], dtype);
+};
+
+/** A tensor filled with one number. */
+export const full = (shape: Shape, value: number, { dtype = "float64" }: FillOptions = {}): Tensor =>
+  wrap(allocateArray(dtype, sizeOf(checkShape("full", shape))).fill(value), [...shape], dtype);
+
+/** Zeros. */
+export const zeros = (shape: Shape, options: FillOptions = {}): Tensor => full(shape, 0, options);
+
+/** Ones. */
+export const ones = (shape: Shape, options: FillOptions = {}): Tensor => full(shape, 1, options);
+
+/** Zeros of the shape and element type of `x`. */
+export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, { dtype: x.dtype });
+
+/** The identity matrix `[n, n]`. */
+export const eye = (n: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+  const array = allocateArray(dtype, sizeOf(checkShape("eye", [n, n])));
+  for (let i = 0; i < n; i++) array[i * (n + 1)] = 1;
+  return wrap(array, [n, n], dtype);
+};
+
+/**
+ * `count` numbers from start to stop, evenly spaced, both ends included.
+ *
+ * @example
+ * expectClose(linspace(0, 1, 5), [0, 0.25, 0.5, 0.75, 1]);
+ */
+export const linspace = (start: number, stop: number, count: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+  const array = allocateArray(dtype, sizeOf(checkShape("linspace", [count])));
+  for (let i = 0; i < count; i++) array[i] = i === count - 1 && count > 1 ? stop : start + ((stop - start) * i) / Math.max(1, count - 1);
+  return wrap(array, [count], dtype);
+};
+
+/**
+ * Numbers from start in equal steps, stop excluded; `arange(n)` counts from 0.
+ *
+ * @throws OptionError for a step of 0.
+ */
+export const arange = (start: number, stop?: number, step = 1, { dtype = "float64" }: FillOptions = {}): Tensor => {
+  if (step === 0 || !Number.isFinite(step)) throw new OptionError(`arange got step ${step}: a finite number that is not 0 is needed`);
+  const [first, end] = stop === undefined ? [0, start] : [start, stop];
+  const count = Math.max(0, Math.ceil((end - first) / step));
+  const array = allocateArray(dtype, sizeOf(checkShape("arange", [count])));
+  for (let i = 0; i < count; i++) array[i] = first + i * step;
+  return wrap(array, [count], dtype);
+};
+
+const dtypeOfNdarray: Readonly<Record<string, Dtype>> = {
+  float64: "float64",
+  array: "float64",
+  generic: "float64",
+  float32: "float32",
+  int32: "int32",
+  int16: "int32",
+  int8: "int32",
+  uint16: "int32",
+  uint8: "int32",
+  uint8_clamped: "int32",
+};
+
+/**
+ * A tensor with the elements of any ndarray, of any strides and offset, copied.
+ *
+ * @throws DtypeError for element types that no tensor has.
+ * @example
+ * const transposed = fromNdarray(tensor([[1, 2], [3, 4]]).ndarray.transpose(1, 0));
+ * expectClose(transposed, [[1, 3], [2, 4]]);
+ */
+export const fromNdarray = (source: NdArray<TypedArray | number[]>): Tensor => {
+  const dtype = dtypeOfNdarray[source.dtype];
+  if (dtype === undefined) throw new DtypeError(`fromNdarray got elements of type ${source.dtype}: float64, float32, int32 and smaller integers are known`);
+  const array = allocateArray(dtype, source.size);
+  const shape = [...source.shape];
+  ops.assign(ndarray(array, shape, stridesOf(shape)), source as NdArray<TypedArray>);
+  return wrap(array, shape, dtype);
+};

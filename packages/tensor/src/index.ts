@@ -1,0 +1,36 @@
+/**
+ * Tensors over regions of memory, NumPy's operations on them, and the hook by which others watch.
+ *
+ * @packageDocumentation
+ */
+export { Tensor } from "./methods.js";
+export type { NestedArray } from "./tensor.js";
+export type { Dtype, TypedArray } from "./dtype.js";
+export type { Shape } from "./shape.js";
+export { arange, eye, fromNdarray, full, linspace, ones, tensor, zeros, zerosLike, type FillOptions, type TensorOptions } from "./create.js";
+export { random, type Random, type RandomOptions } from "./random.js";
+export {
+  abs, add, cast, clip, cos, div, elu, equal, erf, exp, expm1, floor, gelu, geluExact, greater, greaterEqual, isFinite, leakyRelu, less, lessEqual, log, log1p,
+  logicalAnd, logicalNot, logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, silu, sin, softplus, sqrt, square, step, sub,
+  tanh, where, type Operand,
+} from "./elementwise.js"; // prettier-ignore
+export {
+  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, softmax, stopGradient, sum, variance, weightedSum, type ReduceOptions,
+} from "./reduce.js"; // prettier-ignore
+export { at, broadcastTo, concat, copy, embed, flip, identity, pad, reshape, slice, split, stack, sumTo, transpose, type Range } from "./movement.js";
+export { matmul, matrixProduct } from "./linalg.js";
+export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
+export { scope, copyOut } from "./scope.js";
+export { primitive, type Primitive } from "./primitive.js";
+export {
+  activeRecorders, beginEpoch, endEpoch, inTemporaryRegion, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
+} from "./recorder.js"; // prettier-ignore
+export { allocatingIn, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
+export { elementsOf, isTensor, setSlot, slotOf, wrap } from "./tensor.js";
+export { kernels } from "./backend/active.js";
+export type { Kernels } from "./backend/kernels.js";
+export { isFloat } from "./dtype.js";
+export { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";
+export {
+  AsynchronousBodyError, DtypeError, DydtError, MemoryError, OptionError, ReleasedTensorError, ShapeError, WatchedTensorError,
+} from "./errors.js"; // prettier-ignore

@@ -1,0 +1,74 @@
+/**
+ * @file The one linear memory that regions allocate in.
+ *
+ * A WebAssembly.Memory grows but never moves a byte offset, so growth changes no tensor: only the typed-array views below are made anew.
+ * Chunks are powers of two of at least 64 KiB, kept in free lists by size.
+ */
+import { MemoryError } from "./errors.js";
+import type { Dtype, TypedArray } from "./dtype.js";
+
+const pageBytes = 65536;
+const maximumPages = 65536;
+const memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages });
+
+/** A run of bytes of the linear memory. */
+export interface Chunk {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+const makeViews = (): Readonly<Record<Dtype, TypedArray>> => ({
+  float64: new Float64Array(memory.buffer),
+  float32: new Float32Array(memory.buffer),
+  int32: new Int32Array(memory.buffer),
+  bool: new Uint8Array(memory.buffer),
+});
+
+let views = makeViews();
+let top = 0;
+const free = new Map<number, Chunk[]>();
+
+/** The present view of the whole memory as elements of one type; made anew when the memory has grown. */
+export const memoryView = (dtype: Dtype): TypedArray => views[dtype];
+
+/**
+ * A chunk of at least `bytes` bytes, contents undefined.
+ *
+ * @throws MemoryError when the memory cannot grow so far, with the bytes asked for.
+ */
+export const acquireChunk = (bytes: number): Chunk => {
+  let size = pageBytes;
+  while (size < bytes) size *= 2;
+  const reusable = free.get(size)?.pop();
+  if (reusable !== undefined) return reusable;
+  const end = top + size;
+  const missing = Math.ceil((end - memory.buffer.byteLength) / pageBytes);
+  if (missing > 0) grow(missing, bytes);
+  const chunk = { offset: top, bytes: size };
+  top = end;
+  return chunk;
+};
+
+/** Gives a chunk back. */
+export const releaseChunk = (chunk: Chunk): void => {
+  const list = free.get(chunk.bytes);
+  if (list === undefined) free.set(chunk.bytes, [chunk]);
+  else list.push(chunk);
+};
+
+/** Grows by the missing pages, or by a quarter of what there is when that is more, so that views are seldom made anew. */
+const grow = (missing: number, bytes: number): void => {
+  const present = memory.buffer.byteLength / pageBytes;
+  const wished = Math.min(Math.max(missing, Math.ceil(present / 4)), maximumPages - present);
+  try {
+    if (wished < missing) throw new RangeError("beyond the maximum");
+    memory.grow(wished);
+  } catch (cause) {
+    throw new MemoryError(
+      `a region asked for ${bytes} bytes, but the engine's memory holds ${memory.buffer.byteLength} of at most ${maximumPages * pageBytes} bytes: ` +
+        `use smaller batches, or fewer stored states (revolve(n))`,
+      { cause },
+    );
+  }
+  views = makeViews();
+};

@@ -1,0 +1,79 @@
+/**
+ * @file The common operations as methods, for chaining: `x.matmul(w).add(b).tanh()`.
+ */
+import * as elementwise from "./elementwise.js";
+import type { Operand } from "./elementwise.js";
+import type { Dtype } from "./dtype.js";
+import { matmul } from "./linalg.js";
+import * as movement from "./movement.js";
+import type { Range } from "./movement.js";
+import * as reduce from "./reduce.js";
+import type { ReduceOptions } from "./reduce.js";
+import { allocatingIn, heap } from "./region.js";
+import type { Shape } from "./shape.js";
+import { Tensor } from "./tensor.js";
+
+declare module "./tensor.js" {
+  interface Tensor {
+    add: (other: Operand) => Tensor;
+    sub: (other: Operand) => Tensor;
+    mul: (other: Operand) => Tensor;
+    div: (other: Operand) => Tensor;
+    pow: (exponent: Operand) => Tensor;
+    maximum: (other: Operand) => Tensor;
+    minimum: (other: Operand) => Tensor;
+    clip: (lower: number, upper: number) => Tensor;
+    neg: () => Tensor;
+    square: () => Tensor;
+    sqrt: () => Tensor;
+    reciprocal: () => Tensor;
+    abs: () => Tensor;
+    sign: () => Tensor;
+    exp: () => Tensor;
+    log: () => Tensor;
+    sin: () => Tensor;
+    cos: () => Tensor;
+    tanh: () => Tensor;
+    sigmoid: () => Tensor;
+    relu: () => Tensor;
+    softplus: () => Tensor;
+    cast: (dtype: Dtype) => Tensor;
+    sum: (options?: ReduceOptions) => Tensor;
+    mean: (options?: ReduceOptions) => Tensor;
+    max: (options?: ReduceOptions) => Tensor;
+    min: (options?: ReduceOptions) => Tensor;
+    norm: (options?: ReduceOptions) => Tensor;
+    softmax: (axis?: number) => Tensor;
+    matmul: (other: Tensor) => Tensor;
+    reshape: (shape: Shape) => Tensor;
+    transpose: (axes?: readonly number[]) => Tensor;
+    slice: (ranges: readonly Range[]) => Tensor;
+    flip: (axis: number) => Tensor;
+    broadcastTo: (shape: Shape) => Tensor;
+    /** Element i along the first axis; negative counts from the end. */
+    at: (i: number) => Tensor;
+    /** A copy on the heap, which lives as long as it is used. Derivatives follow. */
+    clone: () => Tensor;
+  }
+}
+
+const operations = {
+  add: elementwise.add, sub: elementwise.sub, mul: elementwise.mul, div: elementwise.div, pow: elementwise.pow,
+  maximum: elementwise.maximum, minimum: elementwise.minimum, clip: elementwise.clip,
+  neg: elementwise.neg, square: elementwise.square, sqrt: elementwise.sqrt, reciprocal: elementwise.reciprocal,
+  abs: elementwise.abs, sign: elementwise.sign, exp: elementwise.exp, log: elementwise.log, sin: elementwise.sin, cos: elementwise.cos,
+  tanh: elementwise.tanh, sigmoid: elementwise.sigmoid, relu: elementwise.relu, softplus: elementwise.softplus, cast: elementwise.cast,
+  sum: reduce.sum, mean: reduce.mean, max: reduce.max, min: reduce.min, norm: reduce.norm, softmax: reduce.softmax,
+  matmul, reshape: movement.reshape, transpose: movement.transpose, slice: movement.slice, flip: movement.flip,
+  broadcastTo: movement.broadcastTo, at: movement.at,
+  clone: (x: Tensor): Tensor => allocatingIn(heap, () => movement.copy(x)),
+}; // prettier-ignore
+
+for (const [name, operation] of Object.entries(operations) as readonly (readonly [string, (x: Tensor, ...rest: readonly unknown[]) => Tensor])[])
+  Object.defineProperty(Tensor.prototype, name, {
+    value: function (this: Tensor, ...rest: readonly unknown[]): Tensor {
+      return operation(this, ...rest);
+    },
+  });
+
+export { Tensor };

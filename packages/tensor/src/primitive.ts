@@ -1,0 +1,41 @@
+/**
+ * @file A primitive computes, then tells whoever is recording.
+ *
+ * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself.
+ */
+import { activeRecorders, unrecorded, type Operation } from "./recorder.js";
+import type { Tensor } from "./tensor.js";
+
+/** A function of tensors, lists of tensors and constants, that recorders see as one operation. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of primitives of any arguments needs the bivariant default
+export interface Primitive<A extends readonly unknown[] = any> extends Operation {
+  (...args: A): Tensor;
+}
+
+/**
+ * Makes a primitive: `forward` computes the numbers, unwatched, and every active recorder is then told of the call.
+ *
+ * To differentiate through it, give its rules with `defineVjp` of @dydt/autodiff.
+ *
+ * @param name - shown in messages.
+ * @param forward - computes a new tensor from its arguments and changes none of them. It may read `data`, and use other operations, which nobody sees.
+ * @returns the primitive, called as `forward` is.
+ * @example
+ * const cube = primitive("cube", (x: Tensor) => x.mul(x).mul(x));
+ * expectClose(cube(tensor(2)), 8);
+ */
+export const primitive = <A extends readonly unknown[]>(name: string, forward: (...args: A) => Tensor): Primitive<A> => {
+  const apply = (...args: A): Tensor => {
+    const recorders = activeRecorders();
+    if (recorders.length === 0) {
+      const output = forward(...args);
+      output.op = name;
+      return output;
+    }
+    const output = unrecorded(() => forward(...args));
+    output.op = name;
+    for (let i = 0; i < recorders.length; i++) recorders[i]!.record(apply as unknown as Primitive<A>, args, output);
+    return output;
+  };
+  return Object.defineProperty(apply, "op", { value: name }) as unknown as Primitive<A>;
+};

@@ -1,0 +1,95 @@
+/**
+ * @file Who watches: recorders are told of every primitive that is applied while they are active.
+ *
+ * A tape is a recorder; so is the discovery of captured tensors. Tensors know nothing of them but a slot number for each.
+ * Every recorder has an epoch, a number never used twice, so that marks of a recorder that is gone mean nothing.
+ */
+import type { Tensor } from "./tensor.js";
+import { currentRegion, createRegion, allocatingIn, type Region } from "./region.js";
+
+/** What was applied: a primitive, or a node with a pullback of its own. Recorders know it by identity. */
+export interface Operation {
+  /** Name for messages. */
+  readonly op: string;
+}
+
+/** Somebody who is told what is computed. */
+export interface Recorder {
+  /** Marks on tensors carry this number. */
+  readonly epoch: number;
+  /** Whether it keeps the tensors it is told of, so that their memory must live as long as it does. */
+  readonly retains: boolean;
+  /** Whether derivatives flow through this tensor. */
+  readonly watches: (x: Tensor) => boolean;
+  /** Told after every operation. `args` are those of the call: tensors, lists of tensors, and constants. */
+  readonly record: (operation: Operation, args: readonly unknown[], output: Tensor | readonly Tensor[]) => void;
+}
+
+const none: readonly Recorder[] = [];
+let recorders: readonly Recorder[] = none;
+let lastEpoch = 0;
+const liveEpochs = new Set<number>();
+
+/** The recorders that are active in this synchronous call, outermost first. */
+export const activeRecorders = (): readonly Recorder[] => recorders;
+
+/** Runs `body` with exactly these recorders; an empty list means that nobody watches. */
+export const recordingWith = <T>(watching: readonly Recorder[], body: () => T): T => {
+  const saved = recorders;
+  recorders = watching;
+  try {
+    return body();
+  } finally {
+    recorders = saved;
+  }
+};
+
+/** Runs `body` while nobody watches. */
+export const unrecorded = <T>(body: () => T): T => recordingWith(none, body);
+
+/** A new epoch; its marks count until {@link endEpoch}. */
+export const beginEpoch = (): number => {
+  liveEpochs.add(++lastEpoch);
+  return lastEpoch;
+};
+
+/** Ends an epoch: its marks may be overwritten. */
+export const endEpoch = (epoch: number): void => {
+  liveEpochs.delete(epoch);
+};
+
+/** Whether marks of this epoch still count. */
+export const isLive = (epoch: number): boolean => liveEpochs.has(epoch);
+
+/** Whether a derivative flows through `x` for anybody who is watching now. */
+export const isWatched = (x: Tensor): boolean => {
+  for (let i = 0; i < recorders.length; i++) if (recorders[i]!.watches(x)) return true;
+  return false;
+};
+
+/** Whether what is computed now is kept by a recorder, so that it may not be released before that recorder. */
+export const isRetained = (): boolean => {
+  for (let i = 0; i < recorders.length; i++) if (recorders[i]!.retains) return true;
+  return false;
+};
+
+const idle: Region[] = [];
+
+/**
+ * Runs `body` in a region that lasts only for this call, and closes it. What a recorder keeps is not released before that recorder:
+ * while one that retains is active, `body` simply runs where it is.
+ *
+ * @param body - gets the region outside, for copying its results out.
+ */
+export const inTemporaryRegion = <T>(kind: "step" | "tape", body: (outside: Region) => T): T => {
+  const outside = currentRegion();
+  if (isRetained()) return body(outside);
+  const region = idle.pop() ?? createRegion(kind);
+  try {
+    return allocatingIn(region, () => body(outside));
+  } finally {
+    region.reset();
+    if (idle.length < 8) idle.push(region);
+    else region.close();
+  }
+};

@@ -1,0 +1,120 @@
+/**
+ * @file Reductions, with NumPy's `axis` and `keepDims`. Elements are taken in ascending order, so the bits never depend on the batch.
+ */
+import { kernels } from "./backend/active.js";
+import type { Reduction } from "./backend/kernels.js";
+import { isFloat } from "./dtype.js";
+import { DtypeError, OptionError, ShapeError } from "./errors.js";
+import { add, cast, div, equal, exp, log, logicalNot, sqrt, square, sub, where, abs, isFinite } from "./elementwise.js";
+import { reshape } from "./movement.js";
+import { primitive } from "./primitive.js";
+import { formatShape, normalizeAxes, sizeOf } from "./shape.js";
+import { alias, allocate, arrayOf, elementsOf, isTensor, type Tensor } from "./tensor.js";
+
+/** Which axes to reduce (all unless given), and whether they stay as axes of length 1 (default false). */
+export interface ReduceOptions {
+  readonly axis?: number | readonly number[];
+  readonly keepDims?: boolean;
+}
+
+const reduction = (op: Reduction) =>
+  primitive(op, (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
+    const axes = normalizeAxes(op, axis, x.rank);
+    const dtype = x.dtype === "bool" && op === "sum" ? "int32" : x.dtype;
+    const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length));
+    if ((op === "max" || op === "min") && x.size === 0 && sizeOf(kept) > 0)
+      throw new ShapeError(`${op} of no elements: a tensor of shape ${formatShape(x.shape)} is empty along the axes ${formatShape(axes)}`);
+    let from = x;
+    for (let i = axes.length - 1; i >= 0; i--) {
+      const last = axes[i]!;
+      while (i > 0 && axes[i - 1] === axes[i]! - 1) i--; // neighbouring axes are one longer axis
+      const first = axes[i]!;
+      const out = allocate(
+        from.shape.map((length, j) => (j >= first && j <= last ? 1 : length)),
+        dtype,
+      );
+      kernels.reduce(op, from, sizeOf(from.shape.slice(0, first)), sizeOf(from.shape.slice(first, last + 1)), sizeOf(from.shape.slice(last + 1)), out);
+      from = out;
+    }
+    return alias(from, keepDims ? kept : kept.filter((_, i) => !axes.includes(i)));
+  });
+
+/** Σ x; 0 for no elements. */
+export const sum = reduction("sum");
+/** The largest element, NaN if any is; tied elements share the derivative. @throws ShapeError for no elements. */
+export const max = reduction("max");
+/** The smallest element, NaN if any is; tied elements share the derivative. @throws ShapeError for no elements. */
+export const min = reduction("min");
+
+const countOf = (op: string, x: Tensor, { axis }: ReduceOptions): number => sizeOf(normalizeAxes(op, axis, x.rank).map((i) => x.shape[i]!));
+
+/** The mean; NaN for no elements. */
+export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => div(sum(x, options), countOf("mean", x, options));
+
+/** Mean square deviation from the mean, divided by n - correction (default 0). */
+export const variance = (x: Tensor, { correction = 0, keepDims = false, ...options }: ReduceOptions & { readonly correction?: number } = {}): Tensor => {
+  const deviation = sub(x, mean(x, { ...options, keepDims: true }));
+  return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
+};
+
+/** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. */
+export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { readonly order?: 1 | 2 | typeof Infinity } = {}): Tensor => {
+  if (order === 2) return sqrt(sum(square(x), options));
+  if (order === 1) return sum(abs(x), options);
+  if (order === Infinity) return max(abs(x), options);
+  throw new OptionError(`norm got order ${order}: 1, 2 or Infinity`);
+};
+
+/** Lets derivatives end: the same numbers, watched by nobody. */
+export const stopGradient = primitive("stopGradient", (x: Tensor): Tensor => alias(x, x.shape));
+
+/** ln Σ eˣ without overflow; −∞ where every element is −∞. */
+export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
+  const top = stopGradient(max(x, { ...options, keepDims: true }));
+  const shift = where(isFinite(top), top, 0);
+  const kept = add(log(sum(exp(sub(x, shift)), { ...options, keepDims: true })), shift);
+  return options.keepDims === true ? kept : reshape(kept, sum(stopGradient(x), options).shape);
+};
+
+/** eˣ / Σ eˣ along an axis, the last unless given. */
+export const softmax = (x: Tensor, axis = -1): Tensor => {
+  const shifted = exp(sub(x, stopGradient(max(x, { axis, keepDims: true }))));
+  return div(shifted, sum(shifted, { axis, keepDims: true }));
+};
+
+/** ln softmax(x) along an axis, the last unless given. */
+export const logSoftmax = (x: Tensor, axis = -1): Tensor => sub(x, logsumexp(x, { axis, keepDims: true }));
+
+/** Whether some element is not zero, as bool. */
+export const any = (x: Tensor, options: ReduceOptions = {}): Tensor => cast(sum(cast(logicalNot(equal(x, 0)), "int32"), options), "bool");
+
+/** Whether every element is not zero, as bool. */
+export const all = (x: Tensor, options: ReduceOptions = {}): Tensor => equal(sum(cast(equal(x, 0), "int32"), options), 0);
+
+/**
+ * base + Σ wᵢ xᵢ: what a Runge-Kutta step is made of. Sums in float64 from left to right, rounded once.
+ *
+ * @param base - a tensor of the common shape, or null for none.
+ * @param weights - numbers, or a float64 tensor of shape `[k]`, which then gets a derivative.
+ * @param terms - k tensors of one shape and type.
+ */
+export const weightedSum = primitive("weightedSum", (base: Tensor | null, weights: readonly number[] | Tensor, terms: readonly Tensor[]): Tensor => {
+  const first = base ?? terms[0];
+  if (first === undefined) throw new ShapeError("weightedSum needs a base or a term");
+  if (!isFloat(first.dtype)) throw new DtypeError(`weightedSum needs floats, got ${first.dtype}`);
+  for (const x of terms) {
+    if (x.dtype !== first.dtype) throw new DtypeError(`weightedSum got ${first.dtype} and ${x.dtype}`);
+    if (x.size !== first.size) throw new ShapeError(`weightedSum got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
+  }
+  const out = allocate(first.shape, first.dtype);
+  kernels.weightedSum(base, isTensor(weights) ? Array.from(elementsOf(weights)) : weights, terms, out);
+  return out;
+});
+
+/** [Σ g x₁, Σ g x₂, ...] as a float64 tensor of shape `[k]`: the transpose of {@link weightedSum} in its weights. */
+export const innerProducts = primitive("innerProducts", (g: Tensor, terms: readonly Tensor[]): Tensor => {
+  const out = allocate([terms.length], "float64");
+  const to = arrayOf(out);
+  for (let i = 0; i < terms.length; i++) to[out.offset + i] = kernels.innerProduct(g, terms[i]!);
+  return out;
+});

@@ -1,0 +1,46 @@
+/**
+ * @file The check that examples of the documentation may call: a result is what the text says it is.
+ */
+
+type Numbers = number | ArrayLike<number> | readonly Numbers[];
+
+/** What a tensor shows of itself here, so that this file needs no package. */
+interface TensorLike {
+  readonly shape: readonly number[];
+  toArray(): unknown;
+}
+
+const isTensorLike = (value: unknown): value is TensorLike => typeof value === "object" && value !== null && "shape" in value && "toArray" in value;
+
+const flatten = (value: unknown): readonly number[] => {
+  if (isTensorLike(value)) return flatten(value.toArray());
+  if (typeof value === "object" && value !== null) return Array.from(value as ArrayLike<unknown>).flatMap(flatten);
+  return [Number(value)];
+};
+
+const shapeOf = (value: unknown): readonly number[] => {
+  if (isTensorLike(value)) return value.shape;
+  if (typeof value !== "object" || value === null) return [];
+  const list = value as ArrayLike<unknown>;
+  return [list.length, ...(list.length > 0 ? shapeOf(list[0]) : [])];
+};
+
+/**
+ * Throws unless `actual` has the shape of `expected` and |actual - expected| <= atol + rtol |expected| everywhere (NaN equals NaN).
+ *
+ * @param tolerance - `rtol`, 1e-9 unless told, and `atol`, 1e-12 unless told.
+ */
+export const expectClose = (
+  actual: Numbers | TensorLike,
+  expected: Numbers | TensorLike,
+  { rtol = 1e-9, atol = 1e-12 }: { readonly rtol?: number; readonly atol?: number } = {},
+): void => {
+  const [found, wanted] = [shapeOf(actual).join(), shapeOf(expected).join()];
+  if (found !== wanted) throw new Error(`expected shape [${wanted}], got [${found}]`);
+  const reference = flatten(expected);
+  flatten(actual).forEach((value, i) => {
+    const target = reference[i] as number;
+    if (Object.is(value, target) || Math.abs(value - target) <= atol + rtol * Math.abs(target)) return;
+    throw new Error(`expected ${String(target)} at flat index ${String(i)}, got ${String(value)} (rtol ${String(rtol)}, atol ${String(atol)})`);
+  });
+};

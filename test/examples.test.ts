@@ -1,0 +1,163 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import { expectClose } from "../scripts/expect-close.js";
+import { freeNames, markdownSnippets, snippetModule, sourceSnippets, type ExportedName, type Snippet } from "../scripts/snippets.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, ".cache", "examples");
+const packages = ["tensor", "autodiff", "ode", "models"].filter((name) => existsSync(join(root, "packages", name, "src", "index.ts")));
+
+const filesUnder = (path: string, ending: string, recursive = true) =>
+  (existsSync(join(root, path)) ? readdirSync(join(root, path), { recursive, encoding: "utf8" }) : [])
+    .filter((name) => name.endsWith(ending))
+    .map((name) => `${path}/${name.replaceAll(sep, "/")}`);
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const pages = ["README.md", ...packages.map((name) => `packages/${name}/README.md`)].filter((path) => existsSync(join(root, path)));
+
+const snippets = [
+  ...packages.flatMap((name) => filesUnder(`packages/${name}/src`, ".ts").flatMap((path) => sourceSnippets(path, read(path)))),
+  ...[...pages, ...filesUnder("docs", ".md", false)].flatMap((path) => markdownSnippets(path, read(path))),
+];
+
+const options = (): ts.CompilerOptions => {
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as { readonly config: unknown };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  return { ...options, noUnusedLocals: false, noUnusedParameters: false };
+};
+
+/** Every name the packages export, by their compiled types, and the check for examples. */
+const exportedNames = (program: ts.Program): ReadonlyMap<string, ExportedName> => {
+  const checker = program.getTypeChecker();
+  const names = new Map<string, ExportedName>([["expectClose", { module: "../../scripts/expect-close.js", isValue: true }]]);
+  for (const name of packages) {
+    const source = program.getSourceFile(join(root, "packages", name, "src", "index.ts"));
+    const module = source && checker.getSymbolAtLocation(source);
+    for (const symbol of module ? checker.getExportsOfModule(module) : []) {
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      if (!names.has(symbol.name)) names.set(symbol.name, { module: `@dydt/${name}`, isValue: (target.flags & ts.SymbolFlags.Value) !== 0 });
+    }
+  }
+  return names;
+};
+
+const fileOf = ({ path, line }: Snippet) => join(folder, `${path.replaceAll("/", "__")}__${String(line)}.ts`);
+const entries = packages.map((name) => join(root, "packages", name, "src", "index.ts"));
+const library = ts.createProgram(entries, options());
+const exported = exportedNames(library);
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+for (const snippet of snippets) writeFileSync(fileOf(snippet), snippetModule(snippet, exported));
+
+/** The line of the documentation on which a snippet threw, which is the line of its module in the stack. */
+const failingLine = (snippet: Snippet, error: unknown): number => {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const place = stack.split("\n").find((line) => line.includes(fileOf(snippet)));
+  return Number(/:(\d+):\d+\)?$/.exec(place ?? "")?.[1] ?? snippet.line);
+};
+
+const run = async (snippet: Snippet): Promise<void> => {
+  try {
+    await import(/* @vite-ignore */ fileOf(snippet));
+  } catch (error) {
+    throw new Error(`${snippet.path}:${String(failingLine(snippet, error))}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+};
+
+const typeErrors = (program: ts.Program, checked: readonly Snippet[]): readonly string[] =>
+  checked.flatMap((snippet) => {
+    const source = program.getSourceFile(fileOf(snippet));
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(({ start = 0, messageText }) => {
+      const line = source ? source.getLineAndCharacterOfPosition(start).line + 1 : snippet.line;
+      return `${snippet.path}:${String(line)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+    });
+  });
+
+test("every example of the documentation compiles", () => {
+  expect(typeErrors(ts.createProgram([...entries, ...snippets.map(fileOf)], options(), undefined, library), snippets)).toEqual([]);
+});
+
+describe("the examples of the documentation run", () => {
+  test.for(snippets.map((snippet) => [`${snippet.path}:${String(snippet.line)}`, snippet] as const))("%s", async ([, snippet]) => {
+    await run(snippet);
+  });
+});
+
+describe("the runner of examples", () => {
+  const planted = (path: string, text: string): Snippet => {
+    const [snippet] = markdownSnippets(path, text);
+    if (snippet === undefined) throw new Error("no snippet found");
+    writeFileSync(fileOf(snippet), snippetModule(snippet, exported));
+    return snippet;
+  };
+
+  test("finds the code of @example blocks with its line, up to the next tag, and skips what is not to run", () => {
+    const text = [
+      "/** @file Head. */",
+      "/**",
+      " * A thing.",
+      " * @example",
+      " * const a = { at: 1 };",
+      " *   a.at;",
+      " * @returns nothing",
+      " * @example a title",
+      " * Some words.",
+      " * ```ts",
+      " * b();",
+      " * ```",
+      " * ```ts no-run",
+      " * c();",
+      " * ```",
+      " */",
+    ].join("\n");
+    expect(sourceSnippets("x.ts", text)).toEqual([
+      { path: "x.ts", line: 5, code: "const a = { at: 1 };\n  a.at;" },
+      { path: "x.ts", line: 11, code: "b();" },
+    ]);
+  });
+
+  test("finds the ts fences of a page and no others", () => {
+    const text = "# Page\n```ts\na();\n```\n```sh\nnpm ci\n```\n```ts no-run\nb();\n```\n````md\n```ts\nc();\n```\n````\n";
+    expect(markdownSnippets("page.md", text)).toEqual([{ path: "page.md", line: 3, code: "a();" }]);
+  });
+
+  test("imports what a snippet names, not what it declares or what is a property", () => {
+    const code = "const { y1: end, ts } = solve(field, { rtol: x.norm });\nfor (const step of steps) tick(step, (add) => add, { grid });";
+    expect([...freeNames(code)].sort()).toEqual(["field", "grid", "solve", "steps", "tick", "x"]);
+    const names = new Map([
+      ["solve", { module: "@dydt/ode", isValue: true }],
+      ["norm", { module: "@dydt/tensor", isValue: true }],
+    ]);
+    expect(snippetModule({ path: "page.md", line: 3, code }, names)).toBe(`import { solve } from "@dydt/ode"; export {};\n\n${code}\n`);
+  });
+
+  test("reports the file and line of a snippet that throws", async () => {
+    const page = "# Page\n\n```ts\ninterface Point {\n  readonly x: number;\n}\nconst point: Point = { x: 1 };\n\nexpectClose(point.x, 2);\n```\n";
+    await expect(run(planted("planted.md", page))).rejects.toThrow(/^planted\.md:9: expected 2 at flat index 0, got 1/);
+  });
+
+  test("reports the file and line of a snippet that does not compile", () => {
+    const snippet = planted("wrong.md", '```ts\nconst one = 1;\nconst two: number = "2";\n```\n');
+    expect(typeErrors(ts.createProgram([fileOf(snippet)], options()), [snippet])).toEqual([
+      "wrong.md:3: Type 'string' is not assignable to type 'number'.",
+    ]);
+  });
+
+  test("compares numbers within the tolerance, and shapes exactly", () => {
+    const matrix = { shape: [1, 2], toArray: () => [[1, 2]] };
+    expectClose(matrix, [[1, 2 + 1e-10]]);
+    expectClose([NaN, 1.05], new Float64Array([NaN, 1]), { rtol: 0.1 });
+    expect(() => {
+      expectClose(matrix, [1, 2]);
+    }).toThrow("expected shape [2], got [1,2]");
+    expect(() => {
+      expectClose([1, NaN], [1, 2]);
+    }).toThrow("expected 2 at flat index 1, got NaN");
+  });
+});
