@@ -84,7 +84,7 @@ export const checkGradients = <X>(f: (x: X) => Tensor, x: X, { directions = 4, o
     compare(1, f, i);
     if (order === 1) continue;
     const u = draw();
-    const alongU = (at: X): Tensor => leavesOf(gradient(f)(at)).map((g, j) => g.mul(u[j]!).sum()).reduce((sum, part) => sum.add(part)); // prettier-ignore
+    const alongU = (at: X): Tensor => leavesOf(gradient(f)(at)).map((g, j) => g.mul(u[j]!).sum().cast("float64")).reduce((sum, part) => sum.add(part)); // prettier-ignore
     compare(2, alongU, i);
   }
   const worst = rows.reduce((most, row) => (row.relativeError > most || Number.isNaN(row.relativeError) ? row.relativeError : most), 0);

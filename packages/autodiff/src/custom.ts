@@ -1,7 +1,7 @@
 /**
  * @file Nodes for users: `custom`, with a pullback of one's own, and `checkpoint`, which keeps the inputs and computes again.
  */
-import { copyOut, DydtError, formatShape, inTemporaryRegion, leavesLike, leavesOf, unflatten, type Tensor } from "@dydt/tensor";
+import { copyOut, DydtError, formatShape, inTemporaryRegion, leavesLike, leavesOf, synchronous, unflatten, type Tensor } from "@dydt/tensor";
 import { node } from "./node.js";
 import type { Cotangent } from "./rule.js";
 import { tapeOver } from "./vjp.js";
@@ -24,7 +24,7 @@ export class UndeclaredInputError extends DydtError {
  * const clippedGradient = (x: Tensor) => custom(x, () => ({ outputs: x.mul(1), pullback: (cotangent: Tensor) => cotangent.clip(-1, 1) }));
  * expectClose(gradient((x: Tensor) => clippedGradient(x).mul(5).sum())(tensor([2])), [1]);
  */
-export const custom = <X, Y>(inputs: X, forward: () => { readonly outputs: Y; readonly pullback: (cotangent: Y) => X }): Y => {
+export const custom = <X, Y>(inputs: X, forward: () => { readonly outputs: Y; readonly pullback: (cotangent: Y) => NoInfer<X> }): Y => {
   const leaves = leavesOf(inputs);
   let form: Y | undefined;
   const outputs = node("custom", leaves, () => {
@@ -77,12 +77,13 @@ export const checkpoint =
       inputs,
       () =>
         inTemporaryRegion("tape", (outside) => {
-          form = f(...args);
+          form = synchronous(f(...args));
           const computed = leavesOf(form).map((y) => copyOut(y, outside));
-          const pullback = (cotangents: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] => {
-            const { outputs: again, reverse } = tapeOver(() => leavesOf(f(...args)), [...inputs, ...captured]);
-            return reverse(again.map((_, i) => cotangents[i]));
-          };
+          const pullback = (cotangents: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] =>
+            inTemporaryRegion("tape", (home) => {
+              const { outputs: again, reverse } = tapeOver(() => leavesOf(f(...args)), [...inputs, ...captured]);
+              return copyOut(reverse(again.map((_, i) => cotangents[i])), home);
+            });
           return { outputs: computed, pullback };
         }),
       true,

@@ -1,7 +1,7 @@
 /**
  * @file Gradients of scalar functions of trees.
  */
-import { copyOut, formatShape, full, inTemporaryRegion, isTensor, OptionError, ShapeError, type Tensor } from "@dydt/tensor";
+import { copyOut, formatShape, full, inTemporaryRegion, isTensor, OptionError, ShapeError, synchronous, type Tensor } from "@dydt/tensor";
 import { vjp } from "./vjp.js";
 
 /** A scalar with something to carry along, which has no part in the derivative. */
@@ -21,7 +21,7 @@ const differentiate = <X, A>(f: (x: X) => Tensor | Auxiliary<A>, x: X): { readon
   inTemporaryRegion("tape", (outside) => {
     let carried: { readonly auxiliary?: A } = {};
     const { value, pullback } = vjp((at: X) => {
-      const result = f(at);
+      const result = synchronous(f(at));
       if (typeof result !== "object" || isTensor(result) || !("auxiliary" in result)) return scalarOf(result);
       carried = { auxiliary: result.auxiliary };
       return scalarOf(result.value);

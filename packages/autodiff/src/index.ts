@@ -11,8 +11,8 @@ export { checkGradients, type GradientCheck, type GradientCheckOptions, type Gra
 export { MutationError, setChecks } from "./checks.js";
 export { defineVjp, MissingRuleError } from "./extend.js";
 export type { ArgumentRule, Cotangent, VjpRule } from "./rule.js";
-export { ScheduleError, type Action, type Schedule } from "./schedule/schedule.js";
+export { ScheduleError, type Action, type OnlineSchedule, type Schedule } from "./schedule/schedule.js";
 export { storeAll } from "./schedule/store-all.js";
 export { advances, revolve } from "./schedule/revolve.js";
-export { execute, type Chain, type Execution } from "./schedule/execute.js";
+export { execute, executeOnline, type Chain, type Execution, type OnlineExecution } from "./schedule/execute.js";
 export { stopGradient } from "@dydt/tensor";

@@ -24,6 +24,8 @@ export interface NodeResult {
 
 interface Discovery extends Recorder {
   readonly captured: readonly Tensor[];
+  /** Takes note that the computation reads this tensor; whether a derivative flows through it. */
+  readonly reads: (x: Tensor) => boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ const discover = (outside: readonly Recorder[], inputs: readonly Tensor[]): Disc
     epoch,
     retains: false,
     captured,
+    reads,
     watches: (x) => slotOf(x, epoch) >= 0 || watchedOutside(x),
     record: (operation, args, output) => {
       if (hasZeroDerivative(operation)) return;
@@ -74,6 +77,7 @@ export const node = (name: string, inputs: readonly Tensor[], forward: () => Nod
   let result: NodeResult;
   try {
     result = recordingWith([discovery], forward);
+    for (const y of result.outputs) discovery.reads(y); // a watched tensor may be handed through without any operation
   } finally {
     endEpoch(discovery.epoch);
   }

@@ -31,6 +31,7 @@ export class Tape implements Recorder {
   /** Slots of the tensor arguments of all nodes, lists flattened; -1 for those that nobody watches. */
   readonly #inputSlots: number[] = [];
   readonly #firstInput: number[] = [];
+  /** By operation; none for those recorded while the checks were off. */
   readonly #checksums: (readonly number[])[] = [];
   #slots = 0;
 
@@ -76,7 +77,7 @@ export class Tape implements Recorder {
     this.#firstInput.push(first);
     this.#outputSlots.push(this.#slots);
     for (const y of isTensor(output) ? [output] : output) setSlot(y, this.epoch, this.#slots++);
-    if (checksAreOn()) this.#checksums.push(checksum(args));
+    if (checksAreOn()) this.#checksums[this.#operations.length - 1] = checksum(args);
   };
 
   /** Ends the recording; the tape can still be walked back, any number of times. */

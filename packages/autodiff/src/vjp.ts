@@ -3,7 +3,7 @@
  *
  *   y = f(x),  x̄ = (∂f/∂x)ᵀ ȳ
  */
-import { identity, leavesLike, leavesOf, recordingWith, activeRecorders, sameShape, ShapeError, formatShape, synchronous, unflatten, zerosLike, type Tensor } from "@dydt/tensor";
+import { DtypeError, identity, leavesLike, leavesOf, recordingWith, activeRecorders, sameShape, ShapeError, formatShape, synchronous, unflatten, zerosLike, type Tensor } from "@dydt/tensor";
 import type { Cotangent } from "./rule.js";
 import { Tape } from "./tape.js";
 
@@ -66,6 +66,7 @@ export const vjp = <X, Y>(f: (x: X) => Y, x: X): Pulled<X, Y> => {
     given.forEach((g, i) => {
       const y = outputs[i]!;
       if (!sameShape(g.shape, y.shape)) throw new ShapeError(`a pullback got a cotangent of shape ${formatShape(g.shape)} for an output of shape ${formatShape(y.shape)}`);
+      if (g.dtype !== y.dtype) throw new DtypeError(`a pullback got a cotangent of type ${g.dtype} for an output of type ${y.dtype}`);
     });
     return unflatten(
       x,

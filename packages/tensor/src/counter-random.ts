@@ -23,6 +23,8 @@ const MULTIPLIER_1 = 0xcd9e8d57;
 const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 const TWO_32 = 4294967296;
+const TWO_24 = 16777216;
+const TWO_MINUS_53 = 1.1102230246251565e-16;
 const TWO_PI = 6.283185307179586;
 
 /** What a block is drawn for: the last word of its counter. */
@@ -81,7 +83,8 @@ export const philox = (key: Key, counter: Block): Block => {
  * @throws OptionError for anything else.
  */
 export const keyFromSeed = (seed: number): Key => {
-  if (!Number.isSafeInteger(seed)) throw new OptionError(`a seed is a whole number from −(2⁵³ − 1) to 2⁵³ − 1, got ${String(seed)}; try Math.floor(seed)`);
+  if (!Number.isSafeInteger(seed))
+    throw new OptionError(`a seed is a whole number from −(2⁵³ − 1) to 2⁵³ − 1, got ${String(seed)}; try Math.floor(seed)`);
   return [seed >>> 0, Math.floor(seed / TWO_32) >>> 0];
 };
 
@@ -98,7 +101,7 @@ export const splitKey = (key: Key, position: number, n: number): Key[] =>
   });
 
 /** A number in [0, 1) of 53 bits. */
-const uniform53 = (high: number, low: number): number => ((high >>> 5) * 67108864 + (low >>> 6)) * 2 ** -53;
+const uniform53 = (high: number, low: number): number => ((high >>> 5) * 67108864 + (low >>> 6)) * TWO_MINUS_53;
 
 /**
  * Fills `out` with numbers of [0, 1): 53 random bits each in a Float64Array (two per block), 24 in a Float32Array (four per block).
@@ -115,7 +118,7 @@ export const uniforms = (key: Key, position: number, out: Float64Array | Float32
     if (perBlock === 2) {
       out[i] = uniform53(words[0]!, words[1]!);
       out[i + 1] = uniform53(words[2]!, words[3]!);
-    } else for (let j = 0; j < 4; j++) out[i + j] = (words[j]! >>> 8) * 2 ** -24;
+    } else for (let j = 0; j < 4; j++) out[i + j] = (words[j]! >>> 8) / TWO_24;
   }
   return next;
 };

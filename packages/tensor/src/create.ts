@@ -12,7 +12,7 @@ import { wrap, type NestedArray, type Tensor } from "./tensor.js";
 export interface TensorOptions {
   /** Default: the nesting of the values. */
   readonly shape?: Shape;
-  /** Default: the type of a typed array, bool for booleans, else float64. */
+  /** Default: the type of a typed array, bool when all values are booleans, else float64. */
   readonly dtype?: Dtype;
 }
 
@@ -46,11 +46,11 @@ export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: Tenso
   }
   const own: number[] = [];
   const numbers: number[] = [];
-  let booleans = false;
+  let booleans = 0;
   const visit = (part: NestedArray, depth: number): void => {
     if (typeof part === "number" || typeof part === "boolean") {
       if (depth !== own.length) throw new ShapeError(`tensor got ragged values: a number at depth ${depth}, but lists of shape ${formatShape(own)} elsewhere`);
-      booleans ||= typeof part === "boolean";
+      if (typeof part === "boolean") booleans++;
       numbers.push(Number(part));
       return;
     }
@@ -60,7 +60,7 @@ export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: Tenso
     for (const item of part as readonly NestedArray[]) visit(item, depth + 1);
   };
   visit(values, 0);
-  const type = dtype ?? (booleans ? "bool" : "float64");
+  const type = dtype ?? (booleans > 0 && booleans === numbers.length ? "bool" : "float64");
   return filled(shape ?? own, type, numbers.length, (array) => array.set(type === "bool" ? numbers.map((x) => (x === 0 ? 0 : 1)) : numbers));
 };
 
@@ -73,7 +73,7 @@ const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArr
 
 /** A tensor filled with one number. */
 export const full = (shape: Shape, value: number, { dtype = "float64" }: FillOptions = {}): Tensor =>
-  wrap(allocateArray(dtype, sizeOf(checkShape("full", shape))).fill(value), [...shape], dtype);
+  wrap(allocateArray(dtype, sizeOf(checkShape("full", shape))).fill(dtype === "bool" ? Number(value !== 0) : value), [...shape], dtype);
 
 /** Zeros. */
 export const zeros = (shape: Shape, options: FillOptions = {}): Tensor => full(shape, 0, options);

@@ -70,13 +70,17 @@ export const erf = floatType("erf");
 /** x Φ(x), with the normal distribution function Φ. */
 export const geluExact = floatType("gelu");
 
+/** The type of a number beside a tensor: the tensor's, when it can hold the number. */
+const adapted = (op: string, of: Dtype, value: number): Dtype => {
+  const dtype = numeric(of);
+  if (isFloat(dtype) || Number.isInteger(value)) return dtype;
+  throw new DtypeError(`${op} got an ${dtype} tensor and ${value}: convert the tensor with cast(x, "float64") first`);
+};
+
 const resultType = (op: BinaryOp, a: Operand, b: Operand): Dtype => {
   if (typeof a === "number" || typeof b === "number") {
-    const dtype = numeric(isTensor(a) ? a.dtype : (b as Tensor).dtype);
-    const value = typeof a === "number" ? a : (b as number);
-    if (isFloat(dtype) || op === "div") return floatOf(dtype);
-    if (Number.isInteger(value)) return dtype;
-    throw new DtypeError(`${op} got an ${dtype} tensor and ${value}: convert the tensor with cast(x, "float64") first`);
+    const dtype = isTensor(a) ? a.dtype : (b as Tensor).dtype;
+    return op === "div" ? floatOf(dtype) : adapted(op, dtype, typeof a === "number" ? a : (b as number));
   }
   const dtype = numeric(commonDtype(op, a.dtype, b.dtype));
   return op === "div" ? floatOf(dtype) : dtype;
@@ -119,15 +123,17 @@ export const minimum = binary("minimum");
 const compare = (name: string, op: Comparison) =>
   primitive(name, (a: Operand, b: Operand): Tensor => {
     requireTensor(name, a, b);
-    const x = isTensor(a) ? a : numberLike(a);
-    const y = isTensor(b) ? b : numberLike(b);
+    if (isTensor(a) && isTensor(b)) commonDtype(name, a.dtype, b.dtype);
+    const x = isTensor(a) ? a : numberLike(a, b as Tensor);
+    const y = isTensor(b) ? b : numberLike(b, x);
     const out = allocate(broadcastShapes(name, x.shape, y.shape), "bool");
     kernels.compare(op, x, y, out);
     return out;
   });
-const numberLike = (value: number): Tensor => wrap(Float64Array.of(value), [], "float64");
+const numberLike = (value: number, beside?: Tensor): Tensor =>
+  beside?.dtype === "float32" ? wrap(Float32Array.of(value), [], "float32") : wrap(Float64Array.of(value), [], "float64");
 
-/** a = b, elementwise, as bool. */
+/** a = b, elementwise, as bool. As in arithmetic, float32 and float64 do not mix, and a number is rounded to the type of the tensor beside it. */
 export const equal = compare("equal", "equal");
 /** a ≠ b, elementwise, as bool. */
 export const notEqual = compare("notEqual", "notEqual");
@@ -155,9 +161,10 @@ export const logicalNot = (x: Tensor): Tensor => equal(x, 0);
  * expectClose(where(greater(x, 0), x, 0), [0, 2]);
  */
 export const where = primitive("where", (condition: Tensor, a: Operand, b: Operand): Tensor => {
+  if (!isTensor(condition)) throw new OptionError(`where needs a tensor as its condition, got ${typeof condition}: use JavaScript's own if for one boolean`);
   requireTensor("where", a, condition);
-  const beside = isTensor(a) ? a : isTensor(b) ? b : undefined;
-  const dtype = beside === undefined ? "float64" : isTensor(a) && isTensor(b) ? commonDtype("where", a.dtype, b.dtype) : beside.dtype;
+  requireTensor("where", b, condition);
+  const dtype = typeof a === "number" ? (typeof b === "number" ? "float64" : adapted("where", b.dtype, a)) : typeof b === "number" ? adapted("where", a.dtype, b) : commonDtype("where", a.dtype, b.dtype);
   const x = isTensor(a) ? a : numberLike(a);
   const y = isTensor(b) ? b : numberLike(b);
   const out = allocate(broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape)), dtype);

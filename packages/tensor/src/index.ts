@@ -25,8 +25,9 @@ export { primitive, type Primitive } from "./primitive.js";
 export {
   activeRecorders, beginEpoch, endEpoch, inTemporaryRegion, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
 } from "./recorder.js"; // prettier-ignore
-export { allocatingIn, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
-export { elementsOf, isTensor, setSlot, slotOf, wrap } from "./tensor.js";
+export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
+export { elementsOf, isTensor, recycle, setSlot, slotOf, wrap } from "./tensor.js";
+export { power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
 export type { Kernels } from "./backend/kernels.js";
 export { isFloat } from "./dtype.js";

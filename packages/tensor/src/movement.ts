@@ -8,7 +8,7 @@ import ops from "ndarray-ops";
 import type { TypedArray } from "./dtype.js";
 import { DtypeError, ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
-import { broadcastShapes, broadcastStrides, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import { broadcastShapes, broadcastStrides, checkShape, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
 import { alias, allocate, arrayOf, type Tensor } from "./tensor.js";
 import { kernels } from "./backend/active.js";
 
@@ -84,6 +84,8 @@ interface Cut {
 const cutAxis = (range: Range | undefined, length: number): Cut => {
   const [start, stop, step = 1] = range ?? [];
   if (!Number.isInteger(step) || step === 0) throw new ShapeError(`slice got step ${step}: a whole number that is not 0 is needed`);
+  for (const index of [start, stop])
+    if (index !== undefined && index !== null && !Number.isInteger(index)) throw new ShapeError(`slice got index ${index}: whole numbers are needed`);
   const clamp = (index: number, low: number, high: number): number => Math.min(Math.max(index < 0 ? index + length : index, low), high);
   const first = start === undefined || start === null ? (step > 0 ? 0 : length - 1) : step > 0 ? clamp(start, 0, length) : clamp(start, -1, length - 1);
   const end = stop === undefined || stop === null ? (step > 0 ? length : -1) : step > 0 ? clamp(stop, 0, length) : clamp(stop, -1, length - 1);
@@ -216,6 +218,7 @@ export const stack = (list: readonly Tensor[], axis = 0): Tensor => {
 export const split = (x: Tensor, lengths: readonly number[], axis = 0): readonly Tensor[] => {
   const which = normalizeAxis("split", axis, x.rank);
   const total = lengths.reduce((sum, length) => sum + length, 0);
+  checkShape("split", lengths);
   if (total !== x.shape[which]) throw new ShapeError(`split got lengths ${formatShape(lengths)}, which add up to ${total}, not to the ${x.shape[which]} of axis ${which}`);
   let start = 0;
   return lengths.map((length) => {
@@ -258,9 +261,11 @@ export const broadcastTo = primitive("broadcastTo", (x: Tensor, shape: Shape): T
   return out;
 });
 
-/** Sums over the axes that {@link broadcastTo} would repeat: its transpose. */
+/** Sums over the axes that {@link broadcastTo} would repeat: its transpose. @throws ShapeError when `shape` does not broadcast to that of x. */
 export const sumTo = primitive("sumTo", (x: Tensor, shape: Shape): Tensor => {
   if (sameShape(x.shape, shape)) return alias(x, shape);
+  if (!sameShape(broadcastShapes("sumTo", x.shape, shape), x.shape))
+    throw new ShapeError(`sumTo cannot make ${formatShape(shape)} of ${formatShape(x.shape)}: an axis would grow`);
   const lead = x.rank - shape.length;
   let from = x;
   // From the first axis on, each summed axis as [outer, length, inner]; neighbouring axes are summed together.

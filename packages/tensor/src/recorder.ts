@@ -5,7 +5,7 @@
  * Every recorder has an epoch, a number never used twice, so that marks of a recorder that is gone mean nothing.
  */
 import type { Tensor } from "./tensor.js";
-import { currentRegion, createRegion, allocatingIn, type Region } from "./region.js";
+import { allocatingIn, createRegion, currentRegion, synchronous, type Region } from "./region.js";
 
 /** What was applied: a primitive, or a node with a pullback of its own. Recorders know it by identity. */
 export interface Operation {
@@ -73,7 +73,7 @@ export const isRetained = (): boolean => {
   return false;
 };
 
-const idle: Region[] = [];
+const idle: Readonly<Record<"step" | "tape", Region[]>> = { step: [], tape: [] };
 
 /**
  * Runs `body` in a region that lasts only for this call, and closes it. What a recorder keeps is not released before that recorder:
@@ -83,13 +83,13 @@ const idle: Region[] = [];
  */
 export const inTemporaryRegion = <T>(kind: "step" | "tape", body: (outside: Region) => T): T => {
   const outside = currentRegion();
-  if (isRetained()) return body(outside);
-  const region = idle.pop() ?? createRegion(kind);
+  if (isRetained()) return synchronous(body(outside));
+  const region = idle[kind].pop() ?? createRegion(kind);
   try {
     return allocatingIn(region, () => body(outside));
   } finally {
     region.reset();
-    if (idle.length < 8) idle.push(region);
+    if (idle[kind].length < 8) idle[kind].push(region);
     else region.close();
   }
 };

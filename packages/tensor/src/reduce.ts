@@ -8,7 +8,7 @@ import { DtypeError, OptionError, ShapeError } from "./errors.js";
 import { add, cast, div, equal, exp, log, logicalNot, sqrt, square, sub, where, abs, isFinite } from "./elementwise.js";
 import { reshape } from "./movement.js";
 import { primitive } from "./primitive.js";
-import { formatShape, normalizeAxes, sizeOf } from "./shape.js";
+import { formatShape, normalizeAxes, sameShape, sizeOf } from "./shape.js";
 import { alias, allocate, arrayOf, elementsOf, isTensor, type Tensor } from "./tensor.js";
 
 /** Which axes to reduce (all unless given), and whether they stay as axes of length 1 (default false). */
@@ -36,6 +36,7 @@ const reduction = (op: Reduction) =>
       kernels.reduce(op, from, sizeOf(from.shape.slice(0, first)), sizeOf(from.shape.slice(first, last + 1)), sizeOf(from.shape.slice(last + 1)), out);
       from = out;
     }
+    if (from.dtype !== dtype) from = cast(from, dtype); // no axis to reduce
     return alias(from, keepDims ? kept : kept.filter((_, i) => !axes.includes(i)));
   });
 
@@ -58,7 +59,7 @@ export const variance = (x: Tensor, { correction = 0, keepDims = false, ...optio
 };
 
 /** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. */
-export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { readonly order?: 1 | 2 | typeof Infinity } = {}): Tensor => {
+export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { readonly order?: number } = {}): Tensor => {
   if (order === 2) return sqrt(sum(square(x), options));
   if (order === 1) return sum(abs(x), options);
   if (order === Infinity) return max(abs(x), options);
@@ -97,6 +98,7 @@ export const all = (x: Tensor, options: ReduceOptions = {}): Tensor => equal(sum
  * @param base - a tensor of the common shape, or null for none.
  * @param weights - numbers, or a float64 tensor of shape `[k]`, which then gets a derivative.
  * @param terms - k tensors of one shape and type.
+ * @throws ShapeError when shapes, or the numbers of weights and terms, differ; DtypeError when types do.
  */
 export const weightedSum = primitive("weightedSum", (base: Tensor | null, weights: readonly number[] | Tensor, terms: readonly Tensor[]): Tensor => {
   const first = base ?? terms[0];
@@ -104,8 +106,11 @@ export const weightedSum = primitive("weightedSum", (base: Tensor | null, weight
   if (!isFloat(first.dtype)) throw new DtypeError(`weightedSum needs floats, got ${first.dtype}`);
   for (const x of terms) {
     if (x.dtype !== first.dtype) throw new DtypeError(`weightedSum got ${first.dtype} and ${x.dtype}`);
-    if (x.size !== first.size) throw new ShapeError(`weightedSum got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
+    if (!sameShape(x.shape, first.shape)) throw new ShapeError(`weightedSum got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
   }
+  if (isTensor(weights) && weights.dtype !== "float64") throw new DtypeError(`weightedSum needs float64 weights, got ${weights.dtype}: convert them with cast(weights, "float64")`);
+  const count = isTensor(weights) ? weights.size : weights.length;
+  if (count !== terms.length) throw new ShapeError(`weightedSum got ${count} weights for ${terms.length} terms`);
   const out = allocate(first.shape, first.dtype);
   kernels.weightedSum(base, isTensor(weights) ? Array.from(elementsOf(weights)) : weights, terms, out);
   return out;
@@ -113,6 +118,8 @@ export const weightedSum = primitive("weightedSum", (base: Tensor | null, weight
 
 /** [Σ g x₁, Σ g x₂, ...] as a float64 tensor of shape `[k]`: the transpose of {@link weightedSum} in its weights. */
 export const innerProducts = primitive("innerProducts", (g: Tensor, terms: readonly Tensor[]): Tensor => {
+  for (const x of terms)
+    if (!sameShape(x.shape, g.shape)) throw new ShapeError(`innerProducts got shapes ${formatShape(g.shape)} and ${formatShape(x.shape)}`);
   const out = allocate([terms.length], "float64");
   const to = arrayOf(out);
   for (let i = 0; i < terms.length; i++) to[out.offset + i] = kernels.innerProduct(g, terms[i]!);

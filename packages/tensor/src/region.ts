@@ -19,6 +19,8 @@ export interface Region {
   readonly allocate: (bytes: number) => number;
   /** Returns one block for reuse by an allocation of the same size. */
   readonly recycle: (offset: number, bytes: number) => void;
+  /** Closes another region when this one is reset: what depends on a recording is released with it. */
+  readonly adopt: (dependent: Region) => void;
   /** Forgets every tensor of this region. */
   readonly reset: () => void;
   /** Resets, and returns the memory. The region may be used again. */
@@ -30,7 +32,23 @@ const unreachable = (): never => {
 };
 
 /** The region of everything that has no other: typed arrays that JavaScript collects. */
-export const heap: Region = { kind: "heap", generation: 0, used: 0, allocate: unreachable, recycle: unreachable, reset: unreachable, close: unreachable };
+export const heap: Region = {
+  kind: "heap",
+  generation: 0,
+  used: 0,
+  allocate: unreachable,
+  recycle: unreachable,
+  adopt: unreachable,
+  reset: unreachable,
+  close: unreachable,
+};
+
+const forgotten = new FinalizationRegistry<Region>((region) => region.close());
+
+/** Closes a region when `owner` has been collected: for owners on the heap, which nobody closes. */
+export const closeWithOwner = (owner: object, region: Region): void => {
+  forgotten.register(owner, region);
+};
 
 const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 
@@ -41,6 +59,7 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
   let position = 0;
   let end = 0;
   const recycled = new Map<number, number[]>();
+  const dependents: Region[] = [];
 
   const nextChunk = (bytes: number): void => {
     while (++index < chunks.length) if (chunks[index]!.bytes >= bytes) break;
@@ -70,7 +89,12 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
       if (list === undefined) recycled.set(size, [offset]);
       else list.push(offset);
     },
+    adopt: (dependent) => {
+      dependents.push(dependent);
+    },
     reset: () => {
+      for (const dependent of dependents) dependent.close();
+      dependents.length = 0;
       region.generation++;
       count(region, -region.used);
       recycled.clear();

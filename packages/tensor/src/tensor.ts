@@ -160,6 +160,12 @@ export const alias = (x: Tensor, shape: Shape, start = 0): Tensor => {
   return new Tensor(shape, x.dtype, sizeOf(shape), x.own, x.offset + start, x.region);
 };
 
+/** Gives the block of one tensor of a region back, for the next allocation of its size; the tensor must not be used again. */
+export const recycle = (x: Tensor): void => {
+  const bytes = bytesPerElement[x.dtype];
+  x.region.recycle(x.offset * bytes, x.size * bytes);
+};
+
 /** Whether a value is a tensor. */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 

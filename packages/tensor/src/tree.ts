@@ -17,7 +17,7 @@ export type TreeOf<Y> = Y extends Tensor
     : { readonly [K in keyof Y]: TreeOf<Y[K]> };
 
 const refuse = (value: unknown, path: string): never => {
-  const what = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  const what = value === null || value === undefined ? String(value) : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
   throw new ShapeError(`a tree of tensors holds ${what} at ${path === "" ? "its root" : path}: make it a tensor with tensor(value)`);
 };
 
@@ -105,7 +105,7 @@ export const leavesLike = (like: unknown, tree: unknown): readonly Tensor[] => {
  * const sum = zipTrees((a, b) => a.add(b), [tensor(1), tensor(2)], [tensor(10), tensor(20)]);
  * expectClose(sum[1], 22);
  */
-export const zipTrees = <T>(f: (...leaves: Tensor[]) => Tensor, first: T, ...others: readonly T[]): T => {
+export const zipTrees = <T>(f: (...leaves: Tensor[]) => Tensor, first: T, ...others: readonly NoInfer<T>[]): T => {
   const columns = others.map((tree) => leavesLike(first, tree));
   return unflatten(
     first,

@@ -17,9 +17,20 @@ const ulpError = (got: number, want: number): number => (Object.is(got, want) ? 
 
 describe("the elementary functions are accurate", () => {
   test.each([
-    ["exp", 1], ["expm1", 1], ["log", 1], ["log1p", 1], ["sin", 1], ["cos", 1], ["erf", 2], ["tanh", 2], ["sigmoid", 2], ["softplus", 2],
+    ["exp", 1],
+    ["expm1", 1],
+    ["log", 1],
+    ["log1p", 1],
+    ["sin", 1],
+    ["cos", 1],
+    ["erf", 2],
+    ["tanh", 2],
+    ["sigmoid", 2],
+    ["softplus", 2],
   ] as const)("%s is within %i ulp of the correctly rounded value", (name, bound) => {
-    const worst = cases[name].map(([x, want]) => ({ x, want, got: functions[name](x!), error: ulpError(functions[name](x!), want!) })).reduce((a, b) => (b.error > a.error ? b : a));
+    const worst = cases[name]
+      .map(([x, want]) => ({ x, want, got: functions[name](x!), error: ulpError(functions[name](x!), want!) }))
+      .reduce((a, b) => (b.error > a.error ? b : a));
     expect(worst.error, JSON.stringify(worst)).toBeLessThanOrEqual(bound);
   });
 
@@ -62,24 +73,179 @@ describe("the elementary functions are accurate", () => {
 
 describe("special values", () => {
   test.each([
-    ["exp", [[0, 1], [-0, 1], [Infinity, Infinity], [-Infinity, 0], [NaN, NaN], [709.7827128933841, Infinity], [1e308, Infinity], [-745.1332191019412, 0], [-1e308, 0]]],
-    ["expm1", [[0, 0], [-0, -0], [Infinity, Infinity], [-Infinity, -1], [NaN, NaN], [5e-324, 5e-324], [-5e-324, -5e-324], [709.7827128933841, Infinity], [-1e308, -1]]],
-    ["log", [[1, 0], [0, -Infinity], [-0, -Infinity], [-1, NaN], [-5e-324, NaN], [Infinity, Infinity], [-Infinity, NaN], [NaN, NaN]]],
-    ["log1p", [[0, 0], [-0, -0], [-1, -Infinity], [-2, NaN], [Infinity, Infinity], [-Infinity, NaN], [NaN, NaN], [5e-324, 5e-324], [-5e-324, -5e-324]]],
-    ["tanh", [[0, 0], [-0, -0], [Infinity, 1], [-Infinity, -1], [NaN, NaN], [5e-324, 5e-324], [-1e308, -1]]],
-    ["sigmoid", [[0, 0.5], [Infinity, 1], [-Infinity, 0], [NaN, NaN], [1e308, 1], [-1e308, 0]]],
-    ["softplus", [[Infinity, Infinity], [-Infinity, 0], [NaN, NaN], [1e308, 1e308], [-1e308, 0]]],
-    ["sin", [[0, 0], [-0, -0], [Infinity, NaN], [-Infinity, NaN], [NaN, NaN], [5e-324, 5e-324]]],
-    ["cos", [[0, 1], [-0, 1], [Infinity, NaN], [-Infinity, NaN], [NaN, NaN]]],
-    ["erf", [[0, 0], [-0, -0], [Infinity, 1], [-Infinity, -1], [NaN, NaN]]],
-    ["geluExact", [[0, 0], [-0, -0], [Infinity, Infinity], [-Infinity, -0], [NaN, NaN], [1e308, 1e308], [-1e308, -0]]],
-    ["geluTanh", [[0, 0], [-0, -0], [Infinity, Infinity], [-Infinity, -0], [NaN, NaN], [1e308, 1e308], [-1e308, -0]]],
+    [
+      "exp",
+      [
+        [0, 1],
+        [-0, 1],
+        [Infinity, Infinity],
+        [-Infinity, 0],
+        [NaN, NaN],
+        [709.7827128933841, Infinity],
+        [1e308, Infinity],
+        [-745.1332191019412, 0],
+        [-1e308, 0],
+      ],
+    ],
+    [
+      "expm1",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, Infinity],
+        [-Infinity, -1],
+        [NaN, NaN],
+        [5e-324, 5e-324],
+        [-5e-324, -5e-324],
+        [709.7827128933841, Infinity],
+        [-1e308, -1],
+      ],
+    ],
+    [
+      "log",
+      [
+        [1, 0],
+        [0, -Infinity],
+        [-0, -Infinity],
+        [-1, NaN],
+        [-5e-324, NaN],
+        [Infinity, Infinity],
+        [-Infinity, NaN],
+        [NaN, NaN],
+      ],
+    ],
+    [
+      "log1p",
+      [
+        [0, 0],
+        [-0, -0],
+        [-1, -Infinity],
+        [-2, NaN],
+        [Infinity, Infinity],
+        [-Infinity, NaN],
+        [NaN, NaN],
+        [5e-324, 5e-324],
+        [-5e-324, -5e-324],
+      ],
+    ],
+    [
+      "tanh",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, 1],
+        [-Infinity, -1],
+        [NaN, NaN],
+        [5e-324, 5e-324],
+        [-1e308, -1],
+      ],
+    ],
+    [
+      "sigmoid",
+      [
+        [0, 0.5],
+        [Infinity, 1],
+        [-Infinity, 0],
+        [NaN, NaN],
+        [1e308, 1],
+        [-1e308, 0],
+      ],
+    ],
+    [
+      "softplus",
+      [
+        [Infinity, Infinity],
+        [-Infinity, 0],
+        [NaN, NaN],
+        [1e308, 1e308],
+        [-1e308, 0],
+      ],
+    ],
+    [
+      "sin",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, NaN],
+        [-Infinity, NaN],
+        [NaN, NaN],
+        [5e-324, 5e-324],
+      ],
+    ],
+    [
+      "cos",
+      [
+        [0, 1],
+        [-0, 1],
+        [Infinity, NaN],
+        [-Infinity, NaN],
+        [NaN, NaN],
+      ],
+    ],
+    [
+      "erf",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, 1],
+        [-Infinity, -1],
+        [NaN, NaN],
+      ],
+    ],
+    [
+      "geluExact",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, Infinity],
+        [-Infinity, -0],
+        [NaN, NaN],
+        [1e308, 1e308],
+        [-1e308, -0],
+      ],
+    ],
+    [
+      "geluTanh",
+      [
+        [0, 0],
+        [-0, -0],
+        [Infinity, Infinity],
+        [-Infinity, -0],
+        [NaN, NaN],
+        [1e308, 1e308],
+        [-1e308, -0],
+      ],
+    ],
   ] as const)("of %s", (name, table) => {
     for (const [x, want] of table) expect(functions[name](x), `${name}(${x})`).toBe(want);
   });
 
   test("of power are those of IEEE 754", () => {
-    const values = [0, -0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2, 3, -3, 4, 5, -5, 1e300, -1e300, 2 ** 53, 2 ** 53 - 1, 5e-324, Infinity, -Infinity, NaN];
+    const values = [
+      0,
+      -0,
+      0.5,
+      -0.5,
+      1,
+      -1,
+      1.5,
+      -1.5,
+      2,
+      -2,
+      3,
+      -3,
+      4,
+      5,
+      -5,
+      1e300,
+      -1e300,
+      2 ** 53,
+      2 ** 53 - 1,
+      5e-324,
+      Infinity,
+      -Infinity,
+      NaN,
+    ];
     for (const x of values) {
       for (const y of values) {
         const one = x === 1 || (x === -1 && Math.abs(y) === Infinity);
@@ -100,8 +266,8 @@ describe("symmetry and order", () => {
     fc.assert(fc.property(number, (x) => Object.is(functions[name](-x), -functions[name](x))));
   });
 
-  test("cos is even up to the side on which a quarter turn is rounded", () => {
-    fc.assert(fc.property(fc.double({ noNaN: true, min: -1e5, max: 1e5 }), (x) => ulpError(cos(-x), cos(x)) <= 1));
+  test("cos is even to the last bit", () => {
+    fc.assert(fc.property(number, (x) => Object.is(cos(-x), cos(x))));
   });
 
   test.each(["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf"] as const)("%s rises, up to its rounding", (name) => {
@@ -115,35 +281,51 @@ describe("symmetry and order", () => {
   });
 
   test("the functions agree with their definitions", () => {
-    const close = (a: number, b: number, ulps: number): boolean => ulpError(a, b) <= ulps;
+    const close = (got: number, want: number, tolerance: number): void =>
+      expect(Math.abs(got - want)).toBeLessThanOrEqual(Math.max(tolerance * EPS, 5e-324));
     fc.assert(
       fc.property(small, (x) => {
-        expect(close(sigmoid(x) * (1 + exp(-x)), 1, 4)).toBe(true);
-        expect(Math.abs(log(exp(x)) - x)).toBeLessThanOrEqual(2 * EPS * Math.max(1, Math.abs(x)));
-        expect(Math.abs(sin(x) ** 2 + cos(x) ** 2 - 1)).toBeLessThanOrEqual(2 * EPS);
-        expect(Math.abs(softplus(x) - softplus(-x) - x)).toBeLessThanOrEqual(2 * EPS * Math.max(1, Math.abs(x)));
-        expect(Math.abs(log1p(expm1(Math.abs(x))) - Math.abs(x))).toBeLessThanOrEqual(4 * EPS * Math.abs(x));
-        expect(Math.abs(geluExact(x) - geluExact(-x) - x)).toBeLessThanOrEqual(4 * EPS * Math.abs(x));
-        expect(Math.abs(geluTanh(x) - geluTanh(-x) - x)).toBeLessThanOrEqual(4 * EPS * Math.abs(x));
-        expect(Math.abs(tanh(x) - (2 * sigmoid(2 * x) - 1))).toBeLessThanOrEqual(4 * EPS);
+        const a = Math.abs(x);
+        close(sigmoid(x) * (1 + exp(-x)), 1, 4);
+        close(log(exp(x)), x, 2 * Math.max(1, a));
+        close(sin(x) ** 2 + cos(x) ** 2, 1, 2);
+        close(softplus(x) - softplus(-x), x, 2 * Math.max(1, a));
+        close(log1p(expm1(a)), a, 4 * a);
+        close(geluExact(x) - geluExact(-x), x, 4 * a);
+        close(geluTanh(x) - geluTanh(-x), x, 4 * a);
+        close(tanh(x), 2 * sigmoid(2 * x) - 1, 4);
         expect(Math.abs(erf(x))).toBeLessThanOrEqual(1);
       }),
     );
   });
 
-  test("the bits are those of every other engine", () => {
+  test("the bits are the same in every engine and version", () => {
     const bits = new DataView(new ArrayBuffer(8));
     // A checksum (31-fold polynomial) of the bits of 2000 values of each function.
     let sum = 0;
     for (let i = 0; i < 2000; i++) {
       const x = (i - 1000) * 0.0371;
-      const values = [exp(x), expm1(x), log(x + 38), log1p(x + 37), tanh(x), sigmoid(x), softplus(x), sin(x), cos(x), erf(x / 8), geluExact(x / 6), geluTanh(x / 6), power(x + 38, 1.37)];
+      const values = [
+        exp(x),
+        expm1(x),
+        log(x + 38),
+        log1p(x + 37),
+        tanh(x),
+        sigmoid(x),
+        softplus(x),
+        sin(x),
+        cos(x),
+        erf(x / 8),
+        geluExact(x / 6),
+        geluTanh(x / 6),
+        power(x + 38, 1.37),
+      ];
       for (const value of values) {
         bits.setFloat64(0, value);
         sum = (Math.imul(sum, 31) + bits.getInt32(0)) | 0;
         sum = (Math.imul(sum, 31) + bits.getInt32(4)) | 0;
       }
     }
-    expect(sum).toBe(0);
+    expect(sum).toBe(-1093220077);
   });
 });

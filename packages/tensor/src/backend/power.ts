@@ -85,7 +85,7 @@ export const power = (x: number, y: number): number => {
   const magnitude = magnitudeOfPower(Math.abs(x), y);
   const negative = x < 0 || Object.is(x, -0);
   if (!negative) return magnitude;
-  // Infinity − Infinity is not 0: infinite exponents are whole and even, as all large ones are.
+  // Infinite exponents are whole and even, as all large ones are.
   const whole = Math.floor(y) === y;
   const odd = whole && Math.abs(y) < Infinity && Math.floor(y / 2) * 2 !== y;
   if (odd) return -magnitude;

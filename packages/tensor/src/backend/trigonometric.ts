@@ -1,11 +1,11 @@
 /**
  * @file sin and cos.
  *
- *   x = n π/2 + r,  |r| ≤ π/4                π/2 in four parts, three of 33 bits, so that n times each is exact while |n| < 2²⁰, and the differences are kept as
+ *   |x| = n π/2 + r,  |r| ≤ π/4              π/2 in four parts, three of 33 bits, so that n times each is exact while |n| < 2²⁰, and the differences are kept as
  *                                            r + rLow (W. J. Cody, W. Waite, Software Manual for the Elementary Functions, 1980, ch. 8)
  *   sin(r + ρ) = r + (ρ (1 − r²/2) + r³ S(r²))
  *   cos(r + ρ) = 1 − r²/2 + (r⁴ C(r²) − r ρ)
- *   sin x = sin r, cos r, −sin r, −cos r for n ≡ 0, 1, 2, 3 (mod 4); cos x begins one later
+ *   sin |x| = sin r, cos r, −sin r, −cos r for n ≡ 0, 1, 2, 3 (mod 4); cos |x| begins one later
  *
  * S and C, of degree 5, interpolate at the Chebyshev nodes of 0 ≤ r² ≤ (π/4)²: errors 2e-17 and 9e-19.
  * At most 1 ulp for |x| < 1.6e6. Beyond, the result is that of an argument within a few ulp of x, and from about 2⁵⁰ on it is only known to lie in [−1, 1].
@@ -42,7 +42,7 @@ const cosineNearZero = (r: number, rLow: number): number => {
   return leading + (1 - leading - half + (z * z * c - r * rLow));
 };
 
-/** sin(x + turns π/2). */
+/** sin(x + turns π/2) for x ≥ 0. */
 const sineAfterQuarterTurns = (x: number, turns: number): number => {
   const n = Math.floor(x * TWO_OVER_PI + 0.5);
   const r1 = x - n * HALF_PI_1;
@@ -61,7 +61,7 @@ const sineAfterQuarterTurns = (x: number, turns: number): number => {
 };
 
 /** The sine of x radians; keeps −0, ±∞ gives NaN; at most 1 ulp for |x| < 1.6e6. */
-export const sin = (x: number): number => (x === 0 ? x : sineAfterQuarterTurns(x, 0));
+export const sin = (x: number): number => (x > 0 ? sineAfterQuarterTurns(x, 0) : x < 0 ? -sineAfterQuarterTurns(-x, 0) : x);
 
 /** The cosine of x radians; ±∞ gives NaN; at most 1 ulp for |x| < 1.6e6. */
-export const cos = (x: number): number => sineAfterQuarterTurns(x, 1);
+export const cos = (x: number): number => sineAfterQuarterTurns(Math.abs(x), 1);

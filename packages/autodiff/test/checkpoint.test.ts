@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import { meterBytes, random, tensor, zeros, type Tensor } from "@dydt/tensor";
+import { checkGradients, checkpoint, gradient, vjp } from "@dydt/autodiff";
+import { expectClose } from "../../../scripts/expect-close.js";
+
+const at = tensor([0.4, -0.9]);
+const body = (x: Tensor): Tensor => x.sin().mul(x.exp()).tanh();
+const second = (f: (x: Tensor) => Tensor): Tensor =>
+  gradient((x: Tensor) =>
+    gradient((y: Tensor) => f(y).square().sum())(x)
+      .square()
+      .sum(),
+  )(at);
+
+describe("checkpoint", () => {
+  test("changes neither the value nor the gradient, to the last bit", () => {
+    expect(checkpoint(body)(at).toArray()).toEqual(body(at).toArray());
+    const slope = (f: (x: Tensor) => Tensor): unknown => gradient((x: Tensor) => f(x).square().sum())(at).toArray();
+    expect(slope(checkpoint(body))).toEqual(slope(body));
+  });
+
+  test("has the right second derivatives, nested ones too", () => {
+    expectClose(second(checkpoint(body)), second(body), { rtol: 1e-13 });
+    const inner = checkpoint(body);
+    const nested = checkpoint((x: Tensor) => inner(inner(x)).add(x));
+    expectClose(second(nested), second((x) => body(body(x)).add(x)), { rtol: 1e-13 }); // prettier-ignore
+    expect(checkGradients((x: Tensor) => nested(x).sum(), at, { order: 2 }).passed).toBe(true);
+  });
+
+  test("finds the tensors that its function closes over", () => {
+    const inputs = { w: random(1).normal([2]), b: random(2).normal([2]) };
+    const f = ({ w, b }: typeof inputs): Tensor => {
+      const doubled = w.mul(2); // computed outside: captured as it is
+      return checkpoint((x: Tensor) => x.mul(doubled).add(b).tanh())(at)
+        .add(b)
+        .sum();
+    };
+    const plain = ({ w, b }: typeof inputs): Tensor => at.mul(w.mul(2)).add(b).tanh().add(b).sum();
+    const [got, wanted] = [gradient(f)(inputs), gradient(plain)(inputs)];
+    expectClose(got.w, wanted.w, { rtol: 1e-14 });
+    expectClose(got.b, wanted.b, { rtol: 1e-14 });
+    expect(checkGradients(f, inputs, { order: 2 }).passed).toBe(true);
+  });
+
+  test("a captured tensor that is handed through without an operation keeps its gradient", () => {
+    expectClose(
+      gradient((w: Tensor) =>
+        checkpoint((_: Tensor) => w)(at)
+          .square()
+          .sum(),
+      )(at),
+      at.mul(2),
+    );
+    expectClose(gradient((w: Tensor) => checkpoint((x: Tensor) => [w, x] as const)(w.mul(3)).map((y) => y.sum()).reduce((a, b) => a.add(b)))(at), [4, 4]); // prettier-ignore
+    expectClose(
+      gradient((x: Tensor) =>
+        checkpoint((y: Tensor) => y)(x)
+          .add(x)
+          .sum(),
+      )(at),
+      [2, 2],
+    );
+  });
+
+  test("takes and gives trees, and the same tensor as several arguments", () => {
+    const f = checkpoint((p: { readonly a: Tensor }, [b]: readonly [Tensor]) => ({ y: p.a.mul(b), z: [b.exp()] as const }));
+    const slope = gradient((x: Tensor) => {
+      const { y, z } = f({ a: x }, [x]);
+      return y.add(z[0]).sum();
+    })(at);
+    expectClose(slope, at.mul(2).add(at.exp()));
+  });
+
+  test("runs its function once forward and once for each pullback", () => {
+    let runs = 0;
+    const counted = checkpoint((x: Tensor) => (runs++, body(x)));
+    counted(at);
+    expect(runs).toBe(1);
+    const { pullback } = vjp((x: Tensor) => counted(x), at);
+    expect(runs).toBe(2);
+    pullback(tensor([1, 1]));
+    expect(runs).toBe(3);
+    const first = pullback(tensor([1, 2]));
+    expect(pullback(tensor([1, 2])).toArray()).toEqual(first.toArray());
+    expect(runs).toBe(5);
+  });
+
+  test("is not run again when nothing needs its derivative", () => {
+    let runs = 0;
+    const counted = checkpoint((x: Tensor) => (runs++, body(x)));
+    gradient((x: Tensor) => (counted(x), x.sum()))(at);
+    expect(runs).toBe(1);
+  });
+
+  test("needs memory for one segment at a time: a chain keeps its states only", () => {
+    const segment = (x: Tensor): Tensor => {
+      let y = x;
+      for (let n = 0; n < 20; n++) y = y.tanh();
+      return y;
+    };
+    const peak = (f: (x: Tensor) => Tensor): number => {
+      const stop = meterBytes();
+      gradient((x: Tensor) => [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].reduce((y) => f(y), x).sum())(zeros([1000]));
+      return stop();
+    };
+    const bytes = 8000;
+    expect(peak(segment)).toBeGreaterThan(200 * bytes);
+    expect(peak(checkpoint(segment))).toBeLessThan(200 * bytes);
+  });
+
+  test("leaves nothing of its forward run behind: a tensor cached there is an error in the reverse", () => {
+    let kept: Tensor | undefined;
+    const caching = checkpoint((y: Tensor) => (kept ??= zeros([2]).exp()).mul(y));
+    expect(() => gradient((x: Tensor) => caching(x).sum())(at)).toThrow("made by exp was used after its tape region was released");
+    kept = zeros([2]).exp();
+    expectClose(gradient((x: Tensor) => caching(x).sum())(at), [1, 1]);
+  });
+});

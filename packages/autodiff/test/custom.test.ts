@@ -1,0 +1,120 @@
+import { describe, expect, test } from "vitest";
+import { activeRecorders, AsynchronousBodyError, random, tensor, unflatten, type Tensor } from "@dydt/tensor";
+import { checkGradients, checkpoint, custom, gradient, node, SecondDerivativeError, UndeclaredInputError, vjp } from "@dydt/autodiff";
+import { expectClose } from "../../../scripts/expect-close.js";
+
+const at = tensor([0.4, -0.9]);
+/** x², as a node of its own. */
+const square = (x: Tensor): Tensor => custom(x, () => ({ outputs: x.mul(x), pullback: (cotangent: Tensor) => cotangent.mul(x).mul(2) }));
+
+describe("custom", () => {
+  test("uses the pullback it is given", () => {
+    expectClose(gradient((x: Tensor) => square(x).mul(3).sum())(at), at.mul(6));
+    const reversed = (x: Tensor): Tensor => custom(x, () => ({ outputs: x.mul(1), pullback: (cotangent: Tensor) => cotangent.neg() }));
+    expectClose(gradient((x: Tensor) => reversed(x).mul(2).sum())(at), [-2, -2]);
+  });
+
+  test("takes trees in and gives trees out; outputs that nobody uses have cotangent zero", () => {
+    const inputs = { a: tensor([2]), b: tensor([3]) };
+    const seen: unknown[] = [];
+    const f = (p: typeof inputs): { readonly product: Tensor; readonly sum: Tensor } =>
+      custom(p, () => ({
+        outputs: { product: p.a.mul(p.b), sum: p.a.add(p.b) },
+        pullback: (cotangent) => {
+          seen.push(cotangent.sum.toArray());
+          return { b: cotangent.product.mul(p.a).add(cotangent.sum), a: cotangent.product.mul(p.b).add(cotangent.sum) };
+        },
+      }));
+    const slope = gradient((p: typeof inputs) => f(p).product.sum())(inputs);
+    expectClose(slope.a, [3]);
+    expectClose(slope.b, [2]);
+    expect(seen).toEqual([[0]]);
+    expect(checkGradients((p: typeof inputs) => f(p).product.add(f(p).sum).square().sum(), inputs).passed).toBe(true);
+  });
+
+  test("runs plainly when nobody watches", () => {
+    expectClose(square(at), [0.16, 0.81]);
+    expect(activeRecorders()).toEqual([]);
+  });
+
+  test("a differentiated tensor that was not declared is an error, however it is read", () => {
+    const w = tensor([2, 3]);
+    const sneaky = [
+      (x: Tensor, p: Tensor) => custom(x, () => ({ outputs: x.mul(p), pullback: (c: Tensor) => c })),
+      (x: Tensor, p: Tensor) => custom(x, () => ({ outputs: p, pullback: (c: Tensor) => c })),
+      (x: Tensor, p: Tensor) =>
+        custom(x, () => ({ outputs: custom(x, () => ({ outputs: x.mul(p), pullback: (c: Tensor) => c })), pullback: (c: Tensor) => c })),
+    ];
+    for (const f of sneaky) {
+      const run = (): unknown => gradient((p: Tensor) => f(at, p).sum())(w);
+      expect(run).toThrow(UndeclaredInputError);
+      expect(run).toThrow("that is not among its inputs: declare it, or its gradient would be zero");
+    }
+  });
+
+  test("the numbers of its inputs cannot be read inside without saying so", () => {
+    const reading = (x: Tensor): Tensor => custom(x, () => ({ outputs: tensor(x.exp().toArray() as number[]), pullback: (c: Tensor) => c }));
+    expect(() => gradient((x: Tensor) => reading(x).sum())(at)).toThrow(/toArray\(\) of a tensor of shape \[2\] made by exp was read/);
+  });
+
+  test("a second derivative is an error, never zero", () => {
+    const second = (f: (x: Tensor) => Tensor) => (): unknown => gradient((x: Tensor) => gradient((y: Tensor) => f(y).sum())(x).sum())(at);
+    expect(second(square)).toThrow(SecondDerivativeError);
+    expect(second((x) => square(x.mul(2)))).toThrow("custom can be differentiated only once");
+    expect(activeRecorders()).toEqual([]);
+    expectClose(
+      gradient((x: Tensor) =>
+        gradient((y: Tensor) => square(at).mul(y).sum())(x)
+          .mul(x)
+          .sum(),
+      )(at),
+      square(at),
+    ); // constant there
+  });
+
+  test("an output that is one of the inputs keeps both derivatives apart", () => {
+    const passing = (x: Tensor): Tensor => custom(x, () => ({ outputs: x, pullback: (cotangent: Tensor) => cotangent.mul(10) }));
+    expectClose(gradient((x: Tensor) => passing(x).add(x).sum())(at), [11, 11]);
+  });
+});
+
+describe("node", () => {
+  test("finds a watched tensor that a closure captures inside two nested nodes", () => {
+    const w = random(1).normal([2]);
+    const level = (body: () => Tensor): Tensor => checkpoint(body)();
+    const f = (p: Tensor): Tensor => level(() => level(() => at.mul(p).sin())).sum();
+    expectClose(gradient(f)(w), at.mul(at.mul(w).cos()));
+    const wrapped = (p: Tensor): Tensor =>
+      unflatten(
+        at,
+        node("outer", [], () => {
+          const forward = (q: readonly Tensor[]): Tensor => level(() => level(() => q[0]!.mul(at).exp()));
+          let reverse: ((c: Tensor) => readonly Tensor[]) | undefined;
+          return {
+            outputs: [forward([p])],
+            pullback: ([c], captured) => {
+              expect(captured).toHaveLength(1);
+              reverse = vjp(forward, captured).pullback;
+              return reverse(c!);
+            },
+          };
+        }),
+      ).sum();
+    expectClose(gradient(wrapped)(w), at.mul(at.mul(w).exp()));
+  });
+
+  test("a custom node inside a checkpoint inside the body of another custom node's user", () => {
+    const f = (x: Tensor): Tensor => square(checkpoint((y: Tensor) => square(y.sin()).add(y))(square(x)));
+    const plain = (x: Tensor): Tensor => x.square().sin().square().add(x.square()).square();
+    expectClose(gradient((x: Tensor) => f(x).sum())(at), gradient((x: Tensor) => plain(x).sum())(at), { rtol: 1e-13 });
+  });
+});
+
+describe("bodies that return promises or iterators are refused everywhere", () => {
+  test("in a checkpoint, watched or not", () => {
+    const later = checkpoint(async (x: Tensor) => Promise.resolve(x)) as unknown as (x: Tensor) => Tensor;
+    expect(() => later(at)).toThrow(AsynchronousBodyError);
+    expect(() => gradient((x: Tensor) => later(x).sum())(at)).toThrow(AsynchronousBodyError);
+    expect(activeRecorders()).toEqual([]);
+  });
+});

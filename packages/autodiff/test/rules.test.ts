@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { activeRecorders, primitive, ShapeError, tensor, type Tensor } from "@dydt/tensor";
+import { checkGradients, checkpoint, defineVjp, gradient, MissingRuleError, MutationError, setChecks, vjp } from "@dydt/autodiff";
+import { expectClose } from "../../../scripts/expect-close.js";
+
+const cubed = (x: Tensor): Tensor => x.mul(x).mul(x);
+
+describe("a primitive of one's own", () => {
+  test("without a rule works plainly, and is an error as soon as it is differentiated", () => {
+    const cube = primitive("cube", cubed);
+    expectClose(cube(tensor([2])), [8]);
+    const run = (): unknown => gradient((x: Tensor) => cube(x).sum())(tensor([1]));
+    expect(run).toThrow(MissingRuleError);
+    expect(run).toThrow("no reverse rule for cube: call defineVjp(cube, ...) where the primitive is made");
+    expect(() => gradient((x: Tensor) => checkpoint((y: Tensor) => cube(y))(x).sum())(tensor([1]))).toThrow(MissingRuleError);
+    expect(activeRecorders()).toEqual([]);
+    expectClose(
+      gradient((x: Tensor) =>
+        cube(tensor([2]))
+          .mul(x)
+          .sum(),
+      )(tensor([1])),
+      [8],
+    );
+  });
+
+  test("has the derivatives that its rule gives, of any order, and its forward may read bare numbers", () => {
+    const cube = defineVjp(
+      primitive("cube", (x: Tensor) => tensor(Float64Array.from(x.data, (one) => one ** 3))),
+      [(cotangent, _, x) => cotangent.mul(x.square()).mul(3)],
+    );
+    expect(checkGradients((x: Tensor) => cube(x).sum(), tensor([0.5, -2]), { order: 2 }).passed).toBe(true);
+  });
+
+  test("has rules for each argument: tensors, lists of tensors, constants", () => {
+    const combine = defineVjp(
+      primitive("combine", (list: readonly Tensor[], factor: number, last: Tensor) => list.reduce((sum, x) => sum.add(x)).mul(factor).mul(last)), // prettier-ignore
+      [
+        (c, _, list, factor, last) => list.map(() => c.mul(last).mul(factor)),
+        null,
+        (c, _, list, factor) => c.mul(list.reduce((sum, x) => sum.add(x))).mul(factor),
+      ],
+    );
+    const x = { a: tensor([1, 2]), b: tensor([3, 4]), c: tensor([5, 6]) };
+    expect(
+      checkGradients(
+        ({ a, b, c }: typeof x) =>
+          combine([a, tensor([1, 1]), b, a], 2, c)
+            .square()
+            .sum(),
+        x,
+        { order: 2 },
+      ).passed,
+    ).toBe(true);
+  });
+
+  test("with the rule null has derivative zero", () => {
+    const count = defineVjp(
+      primitive("count", (x: Tensor) => tensor(x.size)),
+      null,
+    );
+    expectClose(gradient((x: Tensor) => count(x).mul(x).sum())(tensor([1, 1])), [2, 2]);
+  });
+
+  test("whose rule gives the wrong shape is an error that names it", () => {
+    const bad = defineVjp(
+      primitive("bad", (x: Tensor) => x.mul(2)),
+      [(c) => c.sum()],
+    );
+    expect(() => gradient((x: Tensor) => bad(x).sum())(tensor([1, 2]))).toThrow(ShapeError);
+    expect(() => gradient((x: Tensor) => bad(x).sum())(tensor([1, 2]))).toThrow(
+      "the reverse rule of bad gave a cotangent of shape [] for an argument of shape [2]",
+    );
+  });
+
+  test("that ignores an argument gives it no gradient", () => {
+    const first = defineVjp(
+      primitive("first", (x: Tensor, _: Tensor) => x.mul(1)),
+      [(c) => c, () => undefined],
+    );
+    const slope = gradient(([a, b]: readonly [Tensor, Tensor]) => first(a, b).sum())([tensor([1]), tensor([2])]);
+    expect(slope.map((g) => g.toArray())).toEqual([[1], [0]]);
+  });
+});
+
+describe("setChecks", () => {
+  afterEach(() => setChecks(false));
+  const changed = (enabled: boolean): (() => unknown) => {
+    setChecks(enabled);
+    const weight = tensor([2, 3]);
+    const { pullback } = vjp((x: Tensor) => x.exp().mul(weight), tensor([0, 0]));
+    weight.data[0] = 99;
+    return () => pullback(tensor([1, 1]));
+  };
+
+  test("names a tensor that was changed behind the tape's back", () => {
+    const run = changed(true);
+    expect(run).toThrow(MutationError);
+    expect(run).toThrow("a tensor of shape [2] made by tensor was changed after mul had used it: its gradient would be wrong");
+  });
+
+  test("passes what was not changed", () => {
+    setChecks(true);
+    const { pullback } = vjp((x: Tensor) => x.exp().mul(tensor([2, 3])), tensor([0, 0]));
+    expectClose(pullback(tensor([1, 1])), [2, 3]);
+    expectClose(gradient((x: Tensor) => checkpoint(cubed)(x).sum())(tensor([2])), [12]);
+  });
+
+  test("is off by default, and checks only what was recorded while it was on", () => {
+    expect(changed(false)).not.toThrow();
+    const weight = tensor([2]);
+    const { pullback } = vjp(
+      (x: Tensor) => {
+        const y = x.mul(3);
+        setChecks(true);
+        return y.mul(weight);
+      },
+      tensor([1]),
+    );
+    expectClose(pullback(tensor([1])), [6]);
+    weight.data[0] = 99;
+    expect(() => pullback(tensor([1]))).toThrow(/was changed after mul/);
+  });
+});

@@ -1,0 +1,25 @@
+/**
+ * @file Time as one more input: f(t, x) = net([x, t]).
+ *
+ * The simplest way to let a vector field depend on time: R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, appendix C.
+ */
+import { broadcastTo, concat, type Tensor } from "@dydt/tensor";
+import type { Module, TimeModule } from "../module.js";
+
+/**
+ * Feeds the time to a module, as the last column of its input.
+ *
+ * @param module - takes `[..., n + 1]` where the state has `[..., n]`.
+ * @returns a module of `[t, x]`, with t of shape `[]` and x of shape `[..., n]`. The time gets its derivative too.
+ * @example
+ * const field = concatTime(linear(3, 2));
+ * const parameters = { weight: tensor([[1, 0], [0, 1], [10, 20]]), bias: tensor([0, 0]) };
+ * expectClose(field.apply(parameters, [tensor(2), tensor([5, 6])]), [25, 46]);
+ */
+export const concatTime = <P>(module: Module<P>): TimeModule<P> =>
+  Object.freeze({
+    takesTime: true as const,
+    init: module.init,
+    apply: (parameters: P, [t, x]: readonly [t: Tensor, x: Tensor]) =>
+      module.apply(parameters, concat([x, broadcastTo(t, [...x.shape.slice(0, -1), 1])], -1)),
+  });

@@ -1,0 +1,65 @@
+/**
+ * @file The affine layer.
+ *
+ *   y = x W + b,  Wᵢⱼ and bⱼ uniform in ±gain/√inputs at the start
+ *
+ * These are the initial values of PyTorch's nn.Linear (Kaiming's uniform ones with a = √5): K. He et al., ICCV 2015, eq. 14.
+ */
+import type { Dtype, Random, Shape, Tensor } from "@dydt/tensor";
+import type { Module } from "../module.js";
+import { refuseUnknownOptions, requireBetween, requirePositiveInteger } from "../options.js";
+
+/** Parameters of {@link linear}. */
+export interface LinearParameters {
+  /** `[inputs, outputs]`. */
+  readonly weight: Tensor;
+  /** `[outputs]`; not there for a layer without a bias. */
+  readonly bias?: Tensor;
+}
+
+/** Options of {@link linear}. */
+export interface LinearOptions {
+  /** Whether b is added; default true. */
+  readonly bias?: boolean;
+  /** Factor on the initial values; default 1. Small ones make a vector field that begins near zero, and so an easy first solve. */
+  readonly gain?: number;
+  /** Element type of the parameters, and so of what the layer takes: float64 (default) or float32. */
+  readonly dtype?: Dtype;
+}
+
+/**
+ * The affine layer y = x W + b.
+ *
+ * @param inputs - length of the last axis of the input.
+ * @param outputs - length of the last axis of the output.
+ * @returns a module from `[..., inputs]` to `[..., outputs]`.
+ * @throws OptionError for lengths that are no positive whole numbers, and for unknown options; ShapeError when it is applied to another last axis.
+ * @example
+ * const layer = linear(2, 1);
+ * const parameters = { weight: tensor([[3], [4]]), bias: tensor([0.5]) };
+ * expectClose(layer.apply(parameters, tensor([1, 1])), [7.5]);
+ * expectClose(layer.apply(parameters, tensor([[1, 1], [0, 2]])), [[7.5], [8.5]]);
+ */
+export const linear = (inputs: number, outputs: number, options: LinearOptions = {}): Module<LinearParameters> => {
+  refuseUnknownOptions("linear", options, ["bias", "gain", "dtype"]);
+  requirePositiveInteger("linear", "inputs", inputs);
+  requirePositiveInteger("linear", "outputs", outputs);
+  const { bias = true, gain = 1, dtype = "float64" } = options;
+  requireBetween("linear", "gain", gain, 0, Infinity);
+  const bound = gain / Math.sqrt(inputs);
+  const draw = (random: Random, shape: Shape): Tensor =>
+    random
+      .uniform(shape, { dtype })
+      .sub(0.5)
+      .mul(2 * bound);
+  return Object.freeze({
+    init: (random: Random) => {
+      const weight = draw(random, [inputs, outputs]);
+      return bias ? { weight, bias: draw(random, [outputs]) } : { weight };
+    },
+    apply: ({ weight, bias: b }: LinearParameters, x: Tensor) => {
+      const product = x.matmul(weight);
+      return b === undefined ? product : product.add(b);
+    },
+  });
+};

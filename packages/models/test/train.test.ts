@@ -1,0 +1,233 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { AsynchronousBodyError, DydtError, leavesOf, OptionError, random, ShapeError, tensor, type Tensor } from "@dydt/tensor";
+import { describe, expect, test, vi } from "vitest";
+import { adam, meanSquaredError, mlp, momentum, sgd, train, TrainingError, type Optimizer, type TrainOptions } from "../src/index.js";
+
+const target = tensor([1, 2]);
+const distance = (x: Tensor): Tensor => x.sub(target).square().sum();
+const start = tensor([0, 0]);
+
+const failureOf = async (training: Promise<unknown>): Promise<TrainingError> => {
+  const error: unknown = await training.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(TrainingError);
+  return error as TrainingError;
+};
+
+describe("training", () => {
+  test("fits a network to a function", async () => {
+    const net = mlp([1, 8, 1]);
+    const x = random(1).uniform([16, 1]);
+    const y = x.mul(3).sin();
+    const { parameters, losses, iterations, status } = await train((p) => meanSquaredError(net.apply(p, x), y), net.init(random(0)), {
+      optimizer: adam(0.02),
+      steps: 500,
+    });
+    expect([losses.length, iterations, status]).toEqual([500, 500, "completed"]);
+    expect(losses[499]).toBeLessThan(1e-3);
+    expect(losses[499]).toBeLessThan(losses[0]! / 100);
+    expect(meanSquaredError(net.apply(parameters, x), y).item()).toBeLessThan(1e-3);
+  });
+
+  test("makes the updates of its optimizer, and tells what each iteration found", async () => {
+    const told: unknown[] = [];
+    const { parameters, losses } = await train((x) => x.square().sum(), tensor([3, 4]), {
+      optimizer: sgd(0.25),
+      steps: 2,
+      onIteration: ({ parameters: x, ...rest }) => void told.push({ ...rest, x: x.toArray() }),
+    });
+    expect(parameters.toArray()).toEqual([0.75, 1]);
+    expect(losses).toEqual([25, 6.25]);
+    expect(told).toEqual([
+      { iteration: 0, loss: 25, gradientNorm: 10, auxiliary: undefined, x: [3, 4] },
+      { iteration: 1, loss: 6.25, gradientNorm: 5, auxiliary: undefined, x: [1.5, 2] },
+    ]);
+  });
+
+  test("hands the iteration to the loss, and what the loss gives besides to the callback, where it stays readable", async () => {
+    const kept: { readonly doubled: Tensor; readonly iteration: number }[] = [];
+    await train((x, { iteration }) => ({ value: distance(x), auxiliary: { doubled: x.mul(2), iteration } }), start, {
+      optimizer: sgd(0.5),
+      steps: 3,
+      onIteration: ({ auxiliary }) => void kept.push(auxiliary),
+    });
+    expect(kept.map(({ iteration }) => iteration)).toEqual([0, 1, 2]);
+    expect(kept.map(({ doubled }) => doubled.toArray())).toEqual([[0, 0], [2, 4], [2, 4]]); // prettier-ignore
+  });
+
+  test("in two parts has the same bits as in one, with the state of the first", async () => {
+    const options = { optimizer: adam(0.1), steps: 10 };
+    const whole = await train(distance, start, { ...options, steps: 20 });
+    const first = await train(distance, start, options);
+    const second = await train(distance, first.parameters, { ...options, state: first.state });
+    expect(second.parameters.toArray()).toEqual(whole.parameters.toArray());
+    expect([...first.losses, ...second.losses]).toEqual(whole.losses);
+  });
+
+  test("keeps float32", async () => {
+    const { parameters } = await train(
+      (x: { readonly w: Tensor }) => x.w.square().sum(),
+      { w: tensor([1, 2], { dtype: "float32" }) },
+      { optimizer: adam(0.1), steps: 3 },
+    );
+    expect(parameters.w.dtype).toBe("float32");
+  });
+
+  test("leaves nothing behind: after 2,000 and after 10,000 iterations the heap is the same", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const sizes: number[] = [];
+    const net = mlp([1, 4, 1]);
+    const x = tensor([[0.1], [0.5], [0.9]]);
+    await train((p) => meanSquaredError(net.apply(p, x), x), net.init(random(0)), {
+      optimizer: adam(0.001),
+      steps: 10_000,
+      onIteration: ({ iteration }) => {
+        if (iteration !== 1_999 && iteration !== 9_999) return;
+        collect();
+        const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+        sizes.push(heapUsed + external + arrayBuffers);
+      },
+    });
+    expect(sizes).toHaveLength(2);
+    expect(sizes[1]! - sizes[0]!).toBeLessThan(1_000_000);
+  });
+
+  test("gives the event loop a turn before every iteration", async () => {
+    let turns = 0;
+    let running = true;
+    const count = (): void => {
+      turns++;
+      if (running) setImmediate(count);
+    };
+    setImmediate(count);
+    const seen: number[] = [];
+    await train(distance, start, { optimizer: sgd(0.1), steps: 50, onIteration: () => void seen.push(turns) });
+    running = false;
+    seen.slice(1).forEach((turn, i) => expect(turn).toBeGreaterThan(seen[i]!));
+  });
+
+  test("never gives a result that a later training releases", async () => {
+    const { parameters, state } = await train(distance, start, { optimizer: adam(0.1), steps: 2 });
+    await train(distance, start, { optimizer: adam(0.1), steps: 2 });
+    expect(leavesOf([parameters, state.trees]).every((leaf) => leaf.data.every(Number.isFinite))).toBe(true);
+  });
+
+  test("awaits a callback that takes its time", async () => {
+    const order: string[] = [];
+    await train((x, { iteration }) => (order.push(`loss ${iteration}`), distance(x)), start, {
+      optimizer: sgd(0.1),
+      steps: 2,
+      onIteration: async ({ iteration }) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        order.push(`callback ${iteration}`);
+      },
+    });
+    expect(order).toEqual(["loss 0", "callback 0", "loss 1", "callback 1"]);
+  });
+});
+
+test("without setImmediate, as in a browser, timers get their turn too", async () => {
+  vi.stubGlobal("setImmediate", undefined);
+  let fired = false;
+  const timer = setInterval(() => (fired = true), 1);
+  try {
+    const { status } = await train(distance, start, { optimizer: sgd(1e-3), steps: 1e9, signal: AbortSignal.timeout(50) });
+    expect([status, fired]).toEqual(["aborted", true]);
+  } finally {
+    clearInterval(timer);
+    vi.unstubAllGlobals();
+  }
+});
+
+describe("an abort", () => {
+  test("between iterations ends the training with what was reached", async () => {
+    const controller = new AbortController();
+    const { status, iterations, losses, parameters, state } = await train(distance, start, {
+      optimizer: momentum(0.1),
+      steps: 1000,
+      signal: controller.signal,
+      onIteration: ({ iteration }) => {
+        if (iteration === 4) controller.abort();
+      },
+    });
+    const five = await train(distance, start, { optimizer: momentum(0.1), steps: 5 });
+    expect([status, iterations, losses.length, state.iteration]).toEqual(["aborted", 5, 5, 5]);
+    expect(parameters.toArray()).toEqual(five.parameters.toArray());
+  });
+
+  test("by a timer reaches a running training", async () => {
+    const { status, iterations } = await train(distance, start, { optimizer: sgd(1e-3), steps: 1e9, signal: AbortSignal.timeout(50) });
+    expect(status).toBe("aborted");
+    expect(iterations).toBeGreaterThan(0);
+  });
+
+  test("before the start makes no iteration and gives the start back", async () => {
+    const result = await train(distance, start, { optimizer: sgd(0.1), steps: 5, signal: AbortSignal.abort() });
+    expect(result).toMatchObject({ status: "aborted", iterations: 0, losses: [] });
+    expect(result.parameters).toBe(start);
+  });
+});
+
+describe("a training that cannot go on", () => {
+  test("because its loss is not finite says where, and keeps the last good parameters", async () => {
+    const error = await failureOf(
+      train((x, { iteration }) => (iteration === 3 ? x.sum().mul(NaN) : distance(x)), start, { optimizer: sgd(0.25), steps: 10 }),
+    );
+    expect(error).toBeInstanceOf(DydtError);
+    expect(error.message).toMatch(/iteration 3.*loss is NaN/);
+    expect([error.iteration, error.loss]).toEqual([3, NaN]);
+    expect((error.parameters as Tensor).toArray()).toEqual([0.75, 1.5]); // those of iteration 2, the last with a finite loss
+  });
+
+  test("because its gradient is not finite says so", async () => {
+    const error = await failureOf(train((x) => x.sqrt().sum(), tensor([0, 1]), { optimizer: sgd(0.1), steps: 10 }));
+    expect(error.message).toMatch(/iteration 0.*loss is 1.*gradient/);
+    expect((error.parameters as Tensor).toArray()).toEqual([0, 1]);
+  });
+
+  test("because its update is not finite says so, in the last iteration too", async () => {
+    const error = await failureOf(train((x) => x.sum().mul(1e10), tensor([1], { dtype: "float32" }), { optimizer: sgd(1e30), steps: 1 }));
+    expect(error.message).toMatch(/new parameters is Infinity/);
+    expect((error.parameters as Tensor).toArray()).toEqual([1]);
+    const overflow = await failureOf(train((x) => x.mul(1e25).sum(), tensor([1], { dtype: "float32" }), { optimizer: adam(0.1), steps: 1 }));
+    expect(overflow.message).toMatch(/state is Infinity/); // the square of the gradient
+  });
+
+  test("because its loss throws later keeps the cause and what was reached", async () => {
+    const cause = new RangeError("no such batch");
+    const loss = (x: Tensor, { iteration }: { readonly iteration: number }): Tensor => {
+      if (iteration === 2) throw cause;
+      return distance(x);
+    };
+    const error = await failureOf(train(loss, start, { optimizer: sgd(0.5), steps: 10 }));
+    expect(error.message).toMatch(/iteration 2: the loss threw "no such batch"/);
+    expect(error.cause).toBe(cause);
+    expect((error.parameters as Tensor).toArray()).toEqual([1, 2]);
+  });
+});
+
+describe("a wrong call of train", () => {
+  const options = { optimizer: sgd(0.1), steps: 1 };
+
+  test.each([0, -1, 1.5, NaN, Infinity])("with %d steps is refused", async (steps) => {
+    await expect(train(distance, start, { ...options, steps })).rejects.toThrow(OptionError);
+  });
+
+  test("with an unknown option is refused by its name", async () => {
+    await expect(train(distance, start, { ...options, epochs: 3 } as TrainOptions<Tensor>)).rejects.toThrow(/unknown option epochs/);
+  });
+
+  test("without an optimizer is refused", async () => {
+    await expect(train(distance, start, { ...options, optimizer: "adam" as unknown as Optimizer })).rejects.toThrow(OptionError);
+  });
+
+  test("with a loss of many numbers, a loss that is a promise, or parameters that are no tensors passes the error on", async () => {
+    await expect(train((x) => x, start, options)).rejects.toThrow(ShapeError);
+    await expect(train((x) => Promise.resolve(distance(x)) as unknown as Tensor, start, options)).rejects.toThrow(AsynchronousBodyError);
+    await expect(train((x) => tensor(x.w), { w: 1 }, options)).rejects.toThrow(/holds a number at w/);
+  });
+});

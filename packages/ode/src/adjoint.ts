@@ -1,0 +1,45 @@
+/**
+ * @file What an adjoint is: from a problem to its outputs and their pullback.
+ *
+ * **Contract.** `solve` runs the forward solve and returns the outputs with a pullback that may be called any number of times, with the same bits. Captured
+ * tensors are those the field reads and somebody watches; they are known when the pullback is called. An adjoint says in its type which record it needs,
+ * and whether it differentiates the solver's steps or the flow.
+ */
+import type { Cotangent } from "@dydt/autodiff";
+import type { Tensor } from "@dydt/tensor";
+import type { Outputs } from "./outcome.js";
+import type { Problem } from "./problem.js";
+import type { Step } from "./step.js";
+
+/** Cotangents of the outputs; undefined where zero. */
+export interface OutputCotangents {
+  readonly ys: readonly Cotangent[];
+  readonly y1: readonly Cotangent[];
+  readonly penalties: readonly Cotangent[];
+}
+
+/** Cotangents of the inputs; undefined where zero. */
+export interface InputCotangents {
+  readonly y0: readonly Cotangent[];
+  /** Of the times that are tensors, in the order of {@link differentiableTimes}. */
+  readonly times: readonly Cotangent[];
+  readonly captured: readonly Cotangent[];
+}
+
+/** A forward solve with its reverse. */
+export interface Differentiated {
+  readonly outputs: Outputs;
+  /** Every step end, t0 and t1 included. */
+  readonly grid: readonly number[];
+  readonly pullback: (cotangents: OutputCotangents, captured: readonly Tensor[]) => InputCotangents;
+}
+
+/** A way to differentiate a solve, for steps that are at least records R. */
+export interface Adjoint<in R extends Step> {
+  readonly name: string;
+  readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
+}
+
+/** The times of a problem that are tensors: t0, t1, then save times. */
+export const differentiableTimes = <R extends Step>({ t0, t1, saves }: Problem<R>): readonly Tensor[] =>
+  [t0, t1, ...saves].filter((t): t is Tensor => typeof t !== "number");

@@ -1,0 +1,134 @@
+/**
+ * @file The discrete adjoint: the derivative of the computed solution itself, one step at a time.
+ *
+ *   λ_N = ȳ₁;  for j = N − 1, ..., 0:  (λⱼ, p̄, t̄) ← (∂stepⱼ / ∂(yⱼ, p, t))ᵀ (λⱼ₊₁, saved states, costs)
+ *
+ * States come back by a checkpoint schedule. Where the number of steps is known, the forward solve is the first sweep and stores as it goes; where it is not,
+ * an online schedule stores, or the reverse begins with a sweep of its own. Step lengths are constant fractions of the interval.
+ * E. Hairer, G. Wanner, C. Lubich, Geometric Numerical Integration, 2nd ed., 2006, VI.9; H. Zhang, W. Zhao, PNODE, 2022.
+ */
+import { execute, executeOnline, storeAll, type OnlineSchedule, type Schedule } from "@dydt/autodiff";
+import { OptionError } from "@dydt/tensor";
+import type { Adjoint, Differentiated } from "../adjoint.js";
+import { begin, type Run } from "../integrate.js";
+import { checkOptions } from "../options.js";
+import { collect, tolerancesOf, type Collector } from "../outcome.js";
+import type { Problem } from "../problem.js";
+import type { Step } from "../step.js";
+import { createChain, keepOnHeap } from "./chain.js";
+import { atHand, createCheckpointStore, type CheckpointStore } from "./checkpoint-store.js";
+import { reverseSolve } from "./reverse.js";
+import { replayOf, type Granularity, type WorkingState } from "./taped-step.js";
+
+/** Options of {@link discreteAdjoint}. */
+export interface DiscreteAdjointOptions {
+  /** Which states are kept for the reverse; default `storeAll()`. With `revolve(n)` at most n, at the price of steps run again. The gradient has the same bits. */
+  readonly checkpoints?: Schedule;
+  /** Where the tape stops looking: "step" (default, fastest), or "evaluation" of f, which needs the memory of one evaluation only. They agree to rounding. */
+  readonly tape?: Granularity;
+}
+
+/**
+ * The exact derivative of the computed solution, with respect to the initial state, everything the field closes over, t0, t1 and the save times.
+ *
+ * Cost of the reverse: each step run once under a tape (f once a stage, twice with tape: "evaluation") and as many steps run again as the schedule says.
+ * Memory: the schedule's states and the tape of one step.
+ *
+ * @throws OptionError for options that are not known.
+ * @example
+ * const k = tensor(-0.5);
+ * const slope = gradient((rate: Tensor) =>
+ *   solve((t, y) => y.mul(rate), tensor([1]), { t0: 0, t1: 2, adjoint: discreteAdjoint({ checkpoints: revolve(4) }) }).y1.sum(),
+ * )(k);
+ * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
+ */
+export const discreteAdjoint = (options: DiscreteAdjointOptions = {}): Adjoint<Step> => {
+  checkOptions("discreteAdjoint", options, ["checkpoints", "tape"]);
+  const { checkpoints = storeAll(), tape = "step" } = options;
+  if (typeof checkpoints !== "function") throw new OptionError("discreteAdjoint needs a schedule as checkpoints: storeAll() or revolve(n)");
+  if (tape !== "step" && tape !== "evaluation") throw new OptionError(`discreteAdjoint got tape "${String(tape)}": "step" or "evaluation"`);
+  return Object.freeze({
+    name: "discreteAdjoint",
+    solve: <R extends Step>(problem: Problem<R>) => differentiate(problem, checkpoints, tape),
+  });
+};
+
+const differentiate = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Granularity): Differentiated => {
+  const store = createCheckpointStore();
+  try {
+    return sweep(problem, schedule, tape, store);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+};
+
+/** The forward solve, storing as it goes where that is possible. */
+const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Granularity, store: CheckpointStore): Differentiated => {
+  const { solver } = problem;
+  const run: Run<R> = begin(problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
+  const collector: Collector<R> = collect(problem, run.control);
+  const first: WorkingState = { y: problem.y0, carry: solver.carries === "state" ? keepOnHeap(run.carry) : undefined };
+  const chain = createChain(problem, store, first);
+  try {
+    return forward();
+  } finally {
+    run.close();
+  }
+
+  /** Takes the next step; `before` is called while the state before it is still the working state. */
+  function advance(before?: () => void): boolean {
+    const { value: step, done } = run.steps.next();
+    if (done === true) return false;
+    before?.();
+    collector.take(step);
+    chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined });
+    return true;
+  }
+
+  function drain(before?: () => void): void {
+    let more = true;
+    while (more) more = advance(before);
+  }
+  function forward(): Differentiated {
+    chain.setMode({ advance: () => void advance(), reverse: () => undefined });
+    /** Reverses with what was stored in the forward sweep; once. */
+    let prepared: (() => void) | undefined;
+    const online = run.times === undefined ? schedule.online?.() : undefined;
+    if (run.times !== undefined && run.times.length > 1) prepared = knownSteps(run.times.length - 1);
+    else if (online !== undefined) prepared = unknownSteps(online);
+    else drain();
+
+    const outputs = collector.outputs();
+    const replay = replayOf(problem, collector, tape, tolerancesOf(run.control));
+    return {
+      outputs,
+      grid: collector.times,
+      pullback: (cotangents, captured) =>
+        reverseSolve(replay, chain, store, outputs.y1, cotangents, captured, () => {
+          const stored = prepared;
+          prepared = undefined;
+          if (stored !== undefined) return stored();
+          chain.setWorking(first);
+          execute(schedule, collector.times.length - 1, chain).finish();
+        }),
+    };
+  }
+
+  function knownSteps(steps: number): () => void {
+    const execution = execute(schedule, steps, chain);
+    execution.forward();
+    chain.store(atHand);
+    drain();
+    return () => {
+      chain.restore(atHand);
+      execution.finish();
+    };
+  }
+
+  function unknownSteps(schedule: OnlineSchedule): () => void {
+    const execution = executeOnline(schedule, chain);
+    drain(() => execution.reached(collector.times.length - 1));
+    return () => execution.finish(collector.times.length - 1);
+  }
+};

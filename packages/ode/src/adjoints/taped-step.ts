@@ -1,0 +1,143 @@
+/**
+ * @file One step under a tape: the unit that a discrete adjoint reverses.
+ *
+ *   (y₁, saved states, costs) = step(y₀, captured tensors, times),  cotangents pulled back through all of it at once
+ *
+ * With the granularity "evaluation" the tape sees each evaluation of f as one operation, which is computed again when it is reversed: less memory, one
+ * evaluation more a stage (H. Zhang, W. Zhao, PNODE, 2022: the high-level adjoint).
+ */
+import { checkpoint, tapeOver, type Cotangent } from "@dydt/autodiff";
+import type { Tensor } from "@dydt/tensor";
+import { differentiableTimes, type OutputCotangents } from "../adjoint.js";
+import type { Tolerances } from "../controller.js";
+import { savesInStep } from "../outcome.js";
+import type { Problem } from "../problem.js";
+import type { DenseStep, Leaves, Step } from "../step.js";
+import type { Ode } from "../term.js";
+import { timeInSegment, timeValue, type Segment, type Time } from "../time.js";
+
+/** Where the tape stops looking: a whole step, or one evaluation of f inside it. */
+export type Granularity = "step" | "evaluation";
+
+/** A grid that was found, with what belongs to each of its steps. */
+export interface Replay<R extends Step> {
+  readonly problem: Problem<R>;
+  readonly times: readonly number[];
+  readonly granularity: Granularity;
+  readonly tolerances: Tolerances | undefined;
+  /** For each regularizer that takes the largest cost, which step had it. */
+  readonly largest: readonly number[];
+  /** For each step the segment of which it is a constant fraction. */
+  readonly segments: readonly Segment[];
+  /** For each step the first of its save times; one more entry than steps. */
+  readonly firstSave: readonly number[];
+}
+
+/** Lays out a grid. */
+export const replayOf = <R extends Step>(
+  problem: Problem<R>,
+  { times, largest }: { readonly times: readonly number[]; readonly largest: readonly number[] },
+  granularity: Granularity,
+  tolerances: Tolerances | undefined,
+): Replay<R> => {
+  const forward = timeValue(problem.t1) >= timeValue(problem.t0);
+  const anchors: readonly Time[] = [problem.t0, ...problem.stops.filter((stop) => ![problem.t0, problem.t1].map(timeValue).includes(timeValue(stop))), problem.t1];
+  const segments: Segment[] = [];
+  // A save time at t0 that is a tensor belongs to the first step, whose dense output gives its derivative.
+  const atStart = problem.stops.length === 0 && typeof problem.saves[0] === "object" && times.length > 1;
+  const firstSave = [atStart ? 0 : savesInStep(problem, 0, times[0]!, forward)];
+  let anchor = 1;
+  for (let j = 0; j + 1 < times.length; j++) {
+    while (anchor < anchors.length - 1 && (forward ? timeValue(anchors[anchor]!) <= times[j]! : timeValue(anchors[anchor]!) >= times[j]!)) anchor++;
+    segments.push({ start: anchors[anchor - 1]!, end: anchors[anchor]! });
+    firstSave.push(savesInStep(problem, firstSave[j]!, times[j + 1]!, forward));
+  }
+  return { problem, times, granularity, tolerances, largest, segments, firstSave };
+};
+
+/** The term whose evaluations are single operations for the tape. */
+const byEvaluation = (term: Ode): Ode => ({
+  ...term,
+  slope: (t: Time, y: Leaves) =>
+    typeof t === "number" ? checkpoint((state: Leaves) => term.slope(t, state))(y) : checkpoint((time: Tensor, state: Leaves) => term.slope(time, state))(t, y),
+});
+
+/** The state before a step: y, and the carry of solvers whose carry is a part of the state. */
+export interface WorkingState {
+  readonly y: Leaves;
+  readonly carry: Leaves | undefined;
+}
+
+/** Runs step j without a tape. */
+export const replayStep = <R extends Step>({ problem: { solver, term }, times }: Replay<R>, j: number, { y, carry }: WorkingState): R =>
+  solver.step(term, times[j]!, times[j + 1]!, y, carry ?? solver.start(term, times[j]!, y));
+
+/** What a step was, and the cotangents before it. */
+export interface Reversed {
+  /** The state after the step, as it was computed again. */
+  readonly y1: Leaves;
+  readonly y: readonly Cotangent[];
+  readonly carry: readonly Cotangent[];
+  /** Of captured tensors and times, added to what was given. */
+  readonly accumulated: readonly Cotangent[];
+}
+
+/**
+ * Runs step j under a tape and pulls back.
+ *
+ * @param after - cotangents of the state after the step.
+ * @param accumulated - cotangents of captured tensors and times from later steps.
+ */
+export const reverseStep = <R extends Step>(
+  replay: Replay<R>,
+  j: number,
+  { y, carry }: WorkingState,
+  cotangents: OutputCotangents,
+  captured: readonly Tensor[],
+  after: { readonly y: readonly Cotangent[]; readonly carry: readonly Cotangent[] },
+  accumulated: readonly Cotangent[],
+): Reversed => {
+  const { problem, times, granularity, segments, firstSave } = replay;
+  const { solver, saves, regularizers } = problem;
+  const term = granularity === "evaluation" ? byEvaluation(problem.term) : problem.term;
+  const stateCarry = solver.carries === "state" ? (carry ?? []) : [];
+  const saved: number[] = [];
+  for (let i = firstSave[j]!; i < firstSave[j + 1]!; i++) saved.push(i);
+  let sizes: readonly number[] = [];
+
+  const { outputs, reverse } = tapeOver(() => {
+    const t0 = timeInSegment(times[j]!, segments[j]!);
+    const t1 = timeInSegment(times[j + 1]!, segments[j]!);
+    const step = solver.step(term, t0, t1, y, carry ?? solver.start(term, t0, y));
+    const parts: readonly (readonly Tensor[])[] = [
+      step.y1,
+      solver.carries === "state" ? step.carry : [],
+      ...saved.map((i) => savedState(step, saves[i]!, times[j + 1]!)),
+      regularizers.map((regularizer) => regularizer.cost(step, replay.tolerances)),
+    ];
+    sizes = parts.map((part) => part.length);
+    return parts.flat();
+  }, [...y, ...stateCarry, ...captured, ...differentiableTimes(problem)]);
+
+  const rows = saved.flatMap((i) => cotangents.ys.map((all) => all?.at(i)));
+  const given = [...after.y, ...stateCarry.map((_, i) => after.carry[i]), ...rows, ...regularizers.map((_, i) => penaltyCotangent(replay, i, j, cotangents.penalties[i]))];
+  const start = y.length + stateCarry.length;
+  const pulled = reverse(given, [...new Array<Cotangent>(start).fill(undefined), ...accumulated]);
+  return {
+    y1: outputs.slice(0, sizes[0]),
+    y: pulled.slice(0, y.length),
+    carry: pulled.slice(y.length, start),
+    accumulated: pulled.slice(start),
+  };
+};
+
+/** The state at a save time, with derivatives with respect to that time where it is a tensor. */
+const savedState = (step: Step, t: Time, t1: number): Leaves =>
+  "at" in step && (typeof t !== "number" || t !== t1) ? (step as DenseStep).at(t) : step.y1;
+
+/** What one step gets of the cotangent of a penalty. */
+const penaltyCotangent = <R extends Step>({ problem, times, largest }: Replay<R>, i: number, j: number, cotangent: Cotangent): Cotangent => {
+  const { reduce } = problem.regularizers[i]!;
+  if (reduce === "max") return largest[i] === j ? cotangent : undefined;
+  return reduce === "mean" ? cotangent?.div(times.length - 1) : cotangent;
+};

@@ -1,0 +1,81 @@
+/**
+ * @file Errors of a solve: what happened, where, what was reached until then.
+ */
+import { DydtError } from "@dydt/tensor";
+
+/** How a solve ended. */
+export type Status = "success" | "terminated" | "maxSteps" | "stepTooSmall" | "nonFinite" | "newtonFailed" | "aborted" | "timeLimit";
+
+/** An attempt at a step, for reports. */
+export interface Attempt {
+  readonly t: number;
+  readonly h: number;
+  /** The scaled error estimate; the attempt was accepted when it is at most 1. Undefined without an estimate. */
+  readonly error: number | undefined;
+  readonly accepted: boolean;
+}
+
+/** Where and how a solve failed. */
+export interface Failure {
+  readonly status: Status;
+  /** The last time that was reached. */
+  readonly t: number;
+  /** The last attempts, oldest first. */
+  readonly recent: readonly Attempt[];
+  /** What was reached: save times, states, statistics. */
+  readonly solution?: unknown;
+  readonly cause?: unknown;
+}
+
+/** A solve did not reach its end. */
+export class SolveError extends DydtError {
+  override readonly name: string = "SolveError";
+  readonly status: Status;
+  readonly t: number;
+  readonly recent: readonly Attempt[];
+  readonly solution: unknown;
+  constructor(message: string, { status, t, recent, solution, cause }: Failure) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.status = status;
+    this.t = t;
+    this.recent = recent;
+    this.solution = solution;
+  }
+}
+
+/** The number of attempted steps reached `maxSteps`. */
+export class MaxStepsError extends SolveError {
+  override readonly name = "MaxStepsError";
+}
+
+/** The step fell below the smallest that changes the time. */
+export class StepTooSmallError extends SolveError {
+  override readonly name = "StepTooSmallError";
+}
+
+/** The field or the state became NaN or infinite. */
+export class NonFiniteError extends SolveError {
+  override readonly name = "NonFiniteError";
+}
+
+/** The field threw; its error is the cause. */
+export class FieldError extends DydtError {
+  override readonly name = "FieldError";
+}
+
+/** A solver was combined with something that needs more than its steps have. */
+export class IncompatibleError extends DydtError {
+  override readonly name = "IncompatibleError";
+}
+
+/** A step that was run again gave other numbers: the field is no function of (t, y). */
+export class ReplayError extends DydtError {
+  override readonly name = "ReplayError";
+}
+
+/** Why combinations are illegal: the compiler shows these sentences, and plain JavaScript throws them. */
+export const sentences = {
+  adaptive: "this solver estimates no error, so it cannot choose its steps: pass controller: fixedSteps(n), or take a solver that estimates it, such as tsit5()",
+  errorEstimate: "this solver estimates no error, so there is nothing to regularize: take tsit5() or dopri5()",
+  stiffnessEstimate: "this solver has no two stages at one time, so it cannot estimate stiffness: take tsit5() or dopri5()",
+} as const;

@@ -1,0 +1,29 @@
+/**
+ * @file Step costs: what a solver knows of its steps, as something to be made small.
+ *
+ *   R = Σⱼ r(stepⱼ)   (or the mean, or the largest)
+ *
+ * A. Pal, Y. Ma, V. Shah, C. Rackauckas, Opening the Blackbox: Accelerating Neural Differential Equations by Regularizing Internal Solver Heuristics, ICML 2021.
+ *
+ * **Contract.** `cost` computes a 0-d tensor from a step record with tensor operations only, so that it can be differentiated exactly; step lengths are
+ * constants of the derivative. It says in its type which record it needs.
+ */
+import { abs, isTensor, type Tensor } from "@dydt/tensor";
+import type { Tolerances } from "./controller.js";
+import type { Step } from "./step.js";
+
+/** How the costs of the steps become one number. */
+export type Reduce = "sum" | "mean" | "max";
+
+/** A cost of each step, for steps that are at least records R. */
+export interface Regularizer<in R extends Step> {
+  readonly name: string;
+  /** A property that every step must have, and the sentence to say when it has not. */
+  readonly needs?: { readonly property: string; readonly otherwise: string };
+  readonly reduce: Reduce;
+  /** The cost of one step; `tolerances` are the controller's, undefined where it has none. */
+  readonly cost: (step: R, tolerances: Tolerances | undefined) => Tensor;
+}
+
+/** A cost times the length of its step. */
+export const timesLength = (cost: Tensor, step: Step): Tensor => cost.mul(isTensor(step.h) ? abs(step.h).cast(cost.dtype) : Math.abs(step.h));

@@ -1,0 +1,61 @@
+/**
+ * @file Shampine's stiffness estimate as a cost: a small one keeps the equation solvable by explicit methods with long steps.
+ *
+ *   R_S = Σⱼ Sⱼ |hⱼ|,  Sⱼ = ‖kᵢ − kₗ‖ / ‖gᵢ − gₗ‖ for two stages with cᵢ = cₗ   (Pal et al. 2021, eq. 12; L. F. Shampine, ACM TOMS 3(1), 1977)
+ */
+import { abs, equal, OptionError, where, type Tensor } from "@dydt/tensor";
+import { sentences } from "../errors.js";
+import { checkOptions } from "../options.js";
+import { timesLength, type Reduce, type Regularizer } from "../regularizer.js";
+import type { Leaves, StagePair, StiffnessStep } from "../step.js";
+import { largest, rootOrZero, sumOfSquares } from "./norms.js";
+
+/** Options of {@link stiffnessEstimate}. */
+export interface StiffnessEstimateOptions {
+  /** "l2" (default) and "rms" are the ratio of norms, which is the same number; "inf" is the largest ratio of components. */
+  readonly norm?: "l2" | "rms" | "inf";
+  /** Whether each cost is multiplied by the length of its step; default true. */
+  readonly timesStep?: boolean;
+  /** Default "sum". */
+  readonly reduce?: Reduce;
+}
+
+/** ‖Δk‖ / ‖Δg‖, zero where Δg vanishes. */
+const ratioOfNorms = ({ slopes, states }: StagePair): Tensor => {
+  const below = sumOfSquares(states);
+  const vanishes = equal(below, 0);
+  return where(vanishes, 0, rootOrZero(sumOfSquares(slopes)).div(rootOrZero(where(vanishes, 1, below))));
+};
+
+/** max |Δkᵢ / Δgᵢ|, components with Δgᵢ = 0 left out. */
+const largestRatio = ({ slopes, states }: StagePair): Tensor => {
+  const ratios: Leaves = slopes.map((dk, i) => {
+    const vanishes = equal(states[i]!, 0);
+    return where(vanishes, 0, abs(dk.div(where(vanishes, 1, states[i]!))));
+  });
+  return largest(ratios);
+};
+
+/**
+ * A cost that makes the estimated stiffness small.
+ *
+ * Needs steps with two stages at one time (tsit5, dopri5), and an adjoint that differentiates steps. Cost: none in evaluations of f.
+ *
+ * @example
+ * const { penalties } = solve((t, y) => y.mul(-3), tensor([1]), { t0: 0, t1: 1, regularize: stiffnessEstimate({ reduce: "mean", timesStep: false }) });
+ * expectClose(penalties[0]!, 3, { rtol: 1e-3 });
+ */
+export const stiffnessEstimate = (options: StiffnessEstimateOptions = {}): Regularizer<StiffnessStep> => {
+  checkOptions("stiffnessEstimate", options, ["norm", "timesStep", "reduce"]);
+  const { norm = "l2", timesStep = true, reduce = "sum" } = options;
+  if (!["l2", "rms", "inf"].includes(norm)) throw new OptionError(`stiffnessEstimate got norm "${String(norm)}": l2, rms or inf`);
+  return Object.freeze({
+    name: "stiffnessEstimate",
+    needs: { property: "stiffness", otherwise: sentences.stiffnessEstimate },
+    reduce,
+    cost: (step: StiffnessStep): Tensor => {
+      const estimate = norm === "inf" ? largestRatio(step.stiffness()) : ratioOfNorms(step.stiffness());
+      return timesStep ? timesLength(estimate, step) : estimate;
+    },
+  });
+};
