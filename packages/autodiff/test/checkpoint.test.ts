@@ -71,6 +71,15 @@ describe("checkpoint", () => {
     expectClose(slope, at.mul(2).add(at.exp()));
   });
 
+  test("may differentiate inside, by a closure too: a force from a potential", () => {
+    const stiffness = random(3).uniform([2]).add(1);
+    const potential = (k: Tensor) => (q: Tensor) => k.mul(q.square()).mul(q).sum();
+    const f = (wrap: typeof checkpoint) => (k: Tensor) => wrap((q: Tensor) => gradient(potential(k))(q).neg().add(q))(at.mul(k)).square().sum(); // prettier-ignore
+    const plain = f(((g: (q: Tensor) => Tensor) => g) as typeof checkpoint);
+    expectClose(gradient(f(checkpoint))(stiffness), gradient(plain)(stiffness), { rtol: 1e-13 });
+    expect(checkGradients(f(checkpoint), stiffness, { order: 2 }).passed).toBe(true);
+  });
+
   test("runs its function once forward and once for each pullback", () => {
     let runs = 0;
     const counted = checkpoint((x: Tensor) => (runs++, body(x)));

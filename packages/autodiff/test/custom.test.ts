@@ -14,6 +14,15 @@ describe("custom", () => {
     expectClose(gradient((x: Tensor) => reversed(x).mul(2).sum())(at), [-2, -2]);
   });
 
+  test("may make its pullback with vjp", () => {
+    const f = (x: Tensor): Tensor =>
+      custom(x, () => {
+        const { value, pullback } = vjp((y: Tensor) => y.exp().mul(y), x);
+        return { outputs: value, pullback };
+      });
+    expectClose(gradient((x: Tensor) => f(x.mul(2)).sum())(at), gradient((x: Tensor) => x.mul(2).exp().mul(x.mul(2)).sum())(at));
+  });
+
   test("takes trees in and gives trees out; outputs that nobody uses have cotangent zero", () => {
     const inputs = { a: tensor([2]), b: tensor([3]) };
     const seen: unknown[] = [];

@@ -147,6 +147,22 @@ test("no differentiable primitive of @dydt/tensor is missing from the lines abov
   expect(primitives.filter((name) => !withoutDerivative.includes(name) && !(name in lines))).toEqual([]);
 });
 
+test("derivatives of tensors without elements have their shapes", () => {
+  for (const [name, variants] of Object.entries(lines))
+    for (const [f, shapes] of variants) {
+      if (shapes.some((shape) => shape.length === 0) || shapes.some((shape) => shape[0] !== shapes[0]![0])) continue;
+      if (["max", "min", "norm", "logsumexp", "softmax", "logSoftmax", "at", "slice", "embed", "where", "sumTo", "broadcastTo", "pow", "matmul", "matrixProduct", "reshape", "weightedSum"].includes(name)) continue;
+      const empty = shapes.map((shape) => dydt.zeros([0, ...shape.slice(1)]));
+      const slope = gradient((x: Inputs) => {
+        const y = f(x);
+        return (isTensor(y) ? [y] : y).map((part) => part.sum()).reduce((total, part) => total.add(part));
+      })(empty);
+      expect([name, ...slope.map((g) => g.shape)]).toEqual([name, ...empty.map((x) => x.shape)]);
+    }
+  const [a, b] = gradient(([x, y]: readonly [Tensor, Tensor]) => matmul(x, y).sum())([dydt.zeros([2, 0]), dydt.zeros([0, 3])]);
+  expect([a.shape, b.shape]).toEqual([[2, 0], [0, 3]]); // prettier-ignore
+});
+
 test("every derivative of float32 is float32", () => {
   for (const [name, variants] of Object.entries(lines))
     for (const [f, shapes, domain = "any"] of variants) {

@@ -3,8 +3,8 @@
  *
  * Prediction and target must have the same shape. Broadcasting here would hide a mistake: `[n]` against `[n, 1]` compares every pair.
  */
-import { formatShape, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
-import { refuseUnknownOptions, requireBetween } from "./options.js";
+import { checkOptions, formatShape, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
+import { requireBetween } from "./options.js";
 
 const difference = (name: string, prediction: Tensor, target: Tensor): Tensor => {
   if (!sameShape(prediction.shape, target.shape))
@@ -59,7 +59,7 @@ export interface HuberOptions {
  * expectClose(huber(tensor([0.5, 3]), tensor([0, 0])), (0.125 + 2.5) / 2);
  */
 export const huber = (prediction: Tensor, target: Tensor, options: HuberOptions = {}): Tensor => {
-  refuseUnknownOptions("huber", options, ["delta"]);
+  checkOptions("huber", options, ["delta"]);
   const { delta = 1 } = options;
   requireBetween("huber", "delta", delta, 0, Infinity);
   const residual = difference("huber", prediction, target);

@@ -4,9 +4,9 @@
  * Each iteration is synchronous and runs in a scope of its own: all its memory is released at its end but the parameters and the optimizer's state.
  */
 import { valueAndGradient, type Auxiliary } from "@dydt/autodiff";
-import { elementsOf, isTensor, leavesOf, OptionError, scope, synchronous, type Tensor } from "@dydt/tensor";
+import { checkOptions, elementsOf, isTensor, leavesOf, OptionError, scope, synchronous, type Tensor } from "@dydt/tensor";
 import { eventLoop } from "./event-loop.js";
-import { refuseUnknownOptions, requirePositiveInteger } from "./options.js";
+import { requirePositiveInteger } from "./options.js";
 import type { Optimizer, OptimizerState } from "./optimizers/optimizer.js";
 import { openProgress } from "./progress.js";
 import { TrainingError } from "./training-error.js";
@@ -127,7 +127,7 @@ const iterate = <P, A>(loss: Loss<P, A>, optimizer: Optimizer, parameters: P, st
  * status; // "completed"
  */
 export const train = async <P, A = undefined>(loss: Loss<P, A>, start: P, options: TrainOptions<P, A>): Promise<TrainingResult<P>> => {
-  refuseUnknownOptions("train", options, ["optimizer", "steps", "progress", "signal", "onIteration", "state"]);
+  checkOptions("train", options, ["optimizer", "steps", "progress", "signal", "onIteration", "state"]);
   const { optimizer, steps, progress = false, signal, onIteration } = options;
   requirePositiveInteger("train", "steps", steps);
   if (typeof optimizer?.update !== "function") throw new OptionError(`train got ${typeof optimizer} as its optimizer: give one such as adam(1e-3)`);

@@ -2,14 +2,13 @@
  * @file `solve`: a problem in, a solution out; for whoever watches, one operation.
  */
 import { node, type Cotangent } from "@dydt/autodiff";
-import { activeRecorders, identity, meterBytes, OptionError, tensor, unflatten, type Tensor, type TreeOf } from "@dydt/tensor";
+import { checkOptions, activeRecorders, identity, meterBytes, OptionError, tensor, unflatten, type Tensor, type TreeOf } from "@dydt/tensor";
 import { differentiableTimes, type Adjoint, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import type { Controller } from "./controller.js";
 import { adaptive } from "./controllers/adaptive.js";
 import { SolveError, type sentences, type Status } from "./errors.js";
 import { begin, type Run } from "./integrate.js";
-import { checkOptions } from "./options.js";
 import { collect, type Collector, type Outputs } from "./outcome.js";
 import { problemOf, stateLeaves, type Problem, type SolveStats } from "./problem.js";
 import type { Regularizer } from "./regularizer.js";

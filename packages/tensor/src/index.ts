@@ -30,6 +30,7 @@ export { elementsOf, isTensor, recycle, setSlot, slotOf, wrap } from "./tensor.j
 export { power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
 export type { Kernels } from "./backend/kernels.js";
+export { checkOptions } from "./options.js";
 export { isFloat } from "./dtype.js";
 export { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";
 export {

@@ -1,7 +1,7 @@
 /**
  * @file Operations that move elements and compute nothing: reshape, transpose, slice, concat, broadcast and their transposes.
  *
- * Reshape and at share the memory of their operand; the others copy through ndarray views.
+ * Reshape, at and slices in one piece share the memory of their operand; the others copy through ndarray views.
  */
 import ndarray, { type NdArray } from "ndarray";
 import ops from "ndarray-ops";
@@ -107,8 +107,14 @@ const part = (x: Tensor, cuts: readonly Cut[]): NdArray<TypedArray> => {
   );
 };
 
+/** First element of a part that lies in one piece: only the first axis is cut, in steps of 1. Otherwise undefined. */
+const onePiece = (shape: Shape, cuts: readonly Cut[]): number | undefined => {
+  for (let i = 0; i < cuts.length; i++) if (cuts[i]!.step !== 1 || (i > 0 && cuts[i]!.count !== shape[i])) return undefined;
+  return cuts.length === 0 ? 0 : cuts[0]!.first * sizeOf(shape.slice(1));
+};
+
 /**
- * A part of a tensor.
+ * A part of a tensor. Shares memory where the part lies in one piece.
  *
  * @param ranges - per axis `[start?, stop?, step?]`, or null for all; missing ones take all.
  * @example
@@ -116,6 +122,13 @@ const part = (x: Tensor, cuts: readonly Cut[]): NdArray<TypedArray> => {
  */
 export const slice = primitive("slice", (x: Tensor, ranges: readonly Range[]): Tensor => {
   const cuts = cutAll("slice", x.shape, ranges);
+  const start = onePiece(x.shape, cuts);
+  if (start !== undefined)
+    return alias(
+      x,
+      cuts.map((cut) => cut.count),
+      start,
+    );
   const out = allocate(
     cuts.map((cut) => cut.count),
     x.dtype,
@@ -131,7 +144,9 @@ export const embed = primitive("embed", (x: Tensor, shape: Shape, ranges: readon
   const cuts = cutAll("embed", shape, ranges);
   const place = cuts.map((cut) => cut.count);
   if (!sameShape(place, x.shape)) throw new ShapeError(`embed got ${formatShape(x.shape)} for a place of shape ${formatShape(place)}`);
-  if (x.size > 0) copyInto(part(out, cuts), whole(x));
+  const start = onePiece(shape, cuts);
+  if (start !== undefined) arrayOf(out).set(arrayOf(x).subarray(x.offset, x.offset + x.size), out.offset + start);
+  else if (x.size > 0) copyInto(part(out, cuts), whole(x));
   return out;
 });
 

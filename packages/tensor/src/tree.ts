@@ -102,8 +102,8 @@ export const leavesLike = (like: unknown, tree: unknown): readonly Tensor[] => {
  * @returns a tree of the form of the first.
  * @throws ShapeError when the forms differ, naming the path.
  * @example
- * const sum = zipTrees((a, b) => a.add(b), [tensor(1), tensor(2)], [tensor(10), tensor(20)]);
- * expectClose(sum[1], 22);
+ * const sum = zipTrees((a, b) => a.add(b), { weight: tensor(1), bias: tensor(2) }, { weight: tensor(10), bias: tensor(20) });
+ * expectClose(sum.bias, 22);
  */
 export const zipTrees = <T>(f: (...leaves: Tensor[]) => Tensor, first: T, ...others: readonly NoInfer<T>[]): T => {
   const columns = others.map((tree) => leavesLike(first, tree));

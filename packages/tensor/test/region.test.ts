@@ -1,6 +1,8 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
-  allocatingIn, AsynchronousBodyError, copyOut, countBytes, createRegion, currentRegion, heap, inTemporaryRegion, MemoryError, meterBytes, ones, ReleasedTensorError, scope, tensor, zeros,
+  allocatingIn, AsynchronousBodyError, closeWithOwner, copyOut, countBytes, createRegion, currentRegion, heap, inTemporaryRegion, MemoryError, meterBytes, ones, recycle, ReleasedTensorError, scope, tensor, zeros,
   type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { expectExactly, normals } from "./reference.js";
@@ -158,6 +160,43 @@ describe("regions", () => {
     expect(region.used).toBe(48);
     expect(region.allocate(33)).toBe(first);
     region.close();
+    expect(region.used).toBe(0);
+  });
+
+  test("the block of a recycled tensor is taken by the next one of its size", () => {
+    const region = createRegion("step");
+    allocatingIn(region, () => {
+      const x = zeros([4]).add(1);
+      const [offset, used] = [x.data.byteOffset, region.used];
+      recycle(x);
+      expect(region.used).toBe(used - 32);
+      expect(zeros([4]).add(2).data.byteOffset).toBe(offset);
+    });
+    region.close();
+  });
+
+  test("an adopted region is closed when its guardian is reset", () => {
+    const [guardian, dependent] = [createRegion("tape"), createRegion("store")];
+    const x = allocatingIn(dependent, () => zeros([4]).add(1));
+    guardian.adopt(dependent);
+    guardian.reset();
+    expect(() => x.data).toThrow(ReleasedTensorError);
+    const y = allocatingIn(dependent, () => zeros([4]).add(1));
+    guardian.reset();
+    expectExactly(y, [4], [1, 1, 1, 1]);
+    dependent.close();
+  });
+
+  test("a region is closed when its owner has been collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const region = createRegion("store");
+    allocatingIn(region, () => zeros([4]).add(1));
+    closeWithOwner({}, region);
+    for (let n = 0; n < 100 && region.used > 0; n++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     expect(region.used).toBe(0);
   });
 

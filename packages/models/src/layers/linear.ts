@@ -5,9 +5,10 @@
  *
  * These are the initial values of PyTorch's nn.Linear (Kaiming's uniform ones with a = √5): K. He et al., ICCV 2015, eq. 14.
  */
+import { checkOptions } from "@dydt/tensor";
 import type { Dtype, Random, Shape, Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
-import { refuseUnknownOptions, requireBetween, requirePositiveInteger } from "../options.js";
+import { requireBetween, requirePositiveInteger } from "../options.js";
 
 /** Parameters of {@link linear}. */
 export interface LinearParameters {
@@ -41,7 +42,7 @@ export interface LinearOptions {
  * expectClose(layer.apply(parameters, tensor([[1, 1], [0, 2]])), [[7.5], [8.5]]);
  */
 export const linear = (inputs: number, outputs: number, options: LinearOptions = {}): Module<LinearParameters> => {
-  refuseUnknownOptions("linear", options, ["bias", "gain", "dtype"]);
+  checkOptions("linear", options, ["bias", "gain", "dtype"]);
   requirePositiveInteger("linear", "inputs", inputs);
   requirePositiveInteger("linear", "outputs", outputs);
   const { bias = true, gain = 1, dtype = "float64" } = options;

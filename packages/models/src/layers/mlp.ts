@@ -3,9 +3,8 @@
  *
  *   x₀ = x,  xᵢ₊₁ = σ(xᵢ Wᵢ + bᵢ),  y = x_L Wₗ + b_L
  */
-import { OptionError, type Dtype, type Random, type Tensor } from "@dydt/tensor";
+import { checkOptions, OptionError, type Dtype, type Random, type Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
-import { refuseUnknownOptions } from "../options.js";
 import { activationOf, type Activation } from "./activation.js";
 import { linear, type LinearParameters } from "./linear.js";
 
@@ -40,7 +39,7 @@ export interface MlpOptions {
  * expectClose(net.apply(parameters, states).at(1), net.apply(parameters, states.at(1)));
  */
 export const mlp = (sizes: readonly number[], options: MlpOptions = {}): Module<MlpParameters> => {
-  refuseUnknownOptions("mlp", options, ["activation", "finalActivation", "gain", "dtype"]);
+  checkOptions("mlp", options, ["activation", "finalActivation", "gain", "dtype"]);
   if (sizes.length < 2)
     throw new OptionError(`mlp got ${sizes.length} sizes: it needs those of the input and of the output at least, as in mlp([2, 32, 2])`);
   const { gain = 1, dtype = "float64" } = options;

@@ -7,8 +7,8 @@
  *
  * D. P. Kingma, J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, algorithm 1. β₁ᵗ and β₂ᵗ are products that grow by a factor each update.
  */
-import { mapTree, weightedSum, zerosLike, zipTrees } from "@dydt/tensor";
-import { refuseUnknownOptions, requireBetween } from "../options.js";
+import { checkOptions, mapTree, weightedSum, zerosLike, zipTrees } from "@dydt/tensor";
+import { requireBetween } from "../options.js";
 import { numberOf, requireSameForm, scheduleOf, treeOf, type Optimizer, type Rate } from "./optimizer.js";
 
 /** Options of {@link adam}. */
@@ -34,7 +34,7 @@ export interface AdamOptions {
  * expectClose(parameters.x, [0.99, 1.01], { rtol: 1e-6 });
  */
 export const adam = (rate: Rate, options: AdamOptions = {}): Optimizer => {
-  refuseUnknownOptions("adam", options, ["beta1", "beta2", "epsilon"]);
+  checkOptions("adam", options, ["beta1", "beta2", "epsilon"]);
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
   requireBetween("adam", "beta1", beta1, 0, 1);
   requireBetween("adam", "beta2", beta2, 0, 1);

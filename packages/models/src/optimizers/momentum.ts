@@ -5,8 +5,8 @@
  *
  * B. T. Polyak, Some methods of speeding up the convergence of iteration methods, USSR Comput. Math. Math. Phys. 4(5), 1964, 1–17.
  */
-import { mapTree, weightedSum, zerosLike, zipTrees } from "@dydt/tensor";
-import { refuseUnknownOptions, requireBetween } from "../options.js";
+import { checkOptions, mapTree, weightedSum, zerosLike, zipTrees } from "@dydt/tensor";
+import { requireBetween } from "../options.js";
 import { requireSameForm, scheduleOf, treeOf, type Optimizer, type Rate } from "./optimizer.js";
 
 /** Options of {@link momentum}. */
@@ -29,7 +29,7 @@ export interface MomentumOptions {
  * expectClose(second.parameters, [0.75]); // 1 − 0.1 · 1 − 0.1 · 1.5
  */
 export const momentum = (rate: Rate, options: MomentumOptions = {}): Optimizer => {
-  refuseUnknownOptions("momentum", options, ["decay"]);
+  checkOptions("momentum", options, ["decay"]);
   const { decay = 0.9 } = options;
   requireBetween("momentum", "decay", decay, 0, 1);
   const rateAt = scheduleOf("momentum", rate);

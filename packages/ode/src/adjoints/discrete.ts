@@ -8,10 +8,9 @@
  * E. Hairer, G. Wanner, C. Lubich, Geometric Numerical Integration, 2nd ed., 2006, VI.9; H. Zhang, W. Zhao, PNODE, 2022.
  */
 import { execute, executeOnline, storeAll, type OnlineSchedule, type Schedule } from "@dydt/autodiff";
-import { OptionError } from "@dydt/tensor";
+import { checkOptions, OptionError } from "@dydt/tensor";
 import type { Adjoint, Differentiated } from "../adjoint.js";
 import { begin, type Run } from "../integrate.js";
-import { checkOptions } from "../options.js";
 import { collect, tolerancesOf, type Collector } from "../outcome.js";
 import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";

@@ -8,10 +8,9 @@
  * k is one more than the embedded order. K. Gustafsson, ACM TOMS 17(4), 1991, 533–554; E. Hairer, G. Wanner, Solving Ordinary Differential Equations II,
  * 2nd ed., 1996, IV.2, eq. 2.43c.
  */
-import { OptionError, power } from "@dydt/tensor";
+import { checkOptions, OptionError, power } from "@dydt/tensor";
 import type { Controller, ControlSetup, Tolerances, Verdict } from "../controller.js";
 import { sentences } from "../errors.js";
-import { checkOptions } from "../options.js";
 import type { EmbeddedStep } from "../step.js";
 import { initialStep, scaledNorm } from "./initial-step.js";
 import { checkTolerances, toleranceArrays, type Tolerance } from "./tolerance.js";

@@ -5,11 +5,10 @@
  *
  * The derivative goes through the error and through the scale; step lengths are constants.
  */
-import { abs, add, div, maximum, mul, OptionError, reshape, tensor, type Tensor } from "@dydt/tensor";
+import { checkOptions, abs, add, div, maximum, mul, OptionError, reshape, tensor, type Tensor } from "@dydt/tensor";
 import type { Tolerances } from "../controller.js";
 import { checkTolerances, toleranceArrays, type Tolerance } from "../controllers/tolerance.js";
 import { sentences } from "../errors.js";
-import { checkOptions } from "../options.js";
 import { timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
 import { euclidean, rootMeanSquare } from "./norms.js";
