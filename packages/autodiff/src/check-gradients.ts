@@ -65,7 +65,11 @@ const differenceQuotient = (phi: (h: number) => number, precision: number): numb
  * const report = checkGradients((x: Tensor) => x.sin().square().sum(), tensor([0.3, 1.2]), { order: 2 });
  * if (!report.passed) throw new Error(report.toString());
  */
-export const checkGradients = <X>(f: (x: X) => Tensor, x: X, { directions = 4, order = 1, tolerance, seed = 0 }: GradientCheckOptions = {}): GradientCheck => {
+export const checkGradients = <X>(
+  f: (x: X) => Tensor,
+  x: X,
+  { directions = 4, order = 1, tolerance, seed = 0 }: GradientCheckOptions = {},
+): GradientCheck => {
   const leaves = leavesOf(x);
   const single = leaves.some((leaf) => leaf.dtype === "float32");
   const accepted = tolerance ?? (single ? 1e-2 : 1e-7);
@@ -97,7 +101,10 @@ export const checkGradients = <X>(f: (x: X) => Tensor, x: X, { directions = 4, o
     toString: () =>
       [
         `gradient check ${passed ? "passed" : "FAILED"}: worst relative error ${worst.toExponential(1)}, accepted ${accepted.toExponential(1)}`,
-        ...rows.map((row) => `  order ${row.order}, direction ${row.direction}: reverse ${row.reverse}, difference ${row.difference}, relative error ${row.relativeError.toExponential(1)}`),
+        ...rows.map(
+          (row) =>
+            `  order ${row.order}, direction ${row.direction}: reverse ${row.reverse}, difference ${row.difference}, relative error ${row.relativeError.toExponential(1)}`,
+        ),
       ].join("\n"),
   });
 };

@@ -24,7 +24,8 @@ const rules = new Map<Operation, AnyRule | null>([...elementwiseRules, ...reduce
 /** The rule of an operation, null where every derivative is zero. @throws MissingRuleError when there is none. */
 export const ruleOf = (operation: Operation): AnyRule | null => {
   const rule = rules.get(operation);
-  if (rule === undefined) throw new MissingRuleError(`no reverse rule for ${operation.op}: call defineVjp(${operation.op}, ...) where the primitive is made`);
+  if (rule === undefined)
+    throw new MissingRuleError(`no reverse rule for ${operation.op}: call defineVjp(${operation.op}, ...) where the primitive is made`);
   return rule;
 };
 

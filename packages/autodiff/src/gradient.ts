@@ -11,9 +11,12 @@ export interface Auxiliary<A> {
 }
 
 const scalarOf = (value: unknown): Tensor => {
-  if (!isTensor(value)) throw new OptionError(`a function to be differentiated must return a tensor, or { value, auxiliary }, but it returned ${typeof value}`);
+  if (!isTensor(value))
+    throw new OptionError(`a function to be differentiated must return a tensor, or { value, auxiliary }, but it returned ${typeof value}`);
   if (value.size !== 1)
-    throw new ShapeError(`a gradient needs a function with one number as its value, got shape ${formatShape(value.shape)}: sum() it, or use vjp for all its rows`);
+    throw new ShapeError(
+      `a gradient needs a function with one number as its value, got shape ${formatShape(value.shape)}: sum() it, or use vjp for all its rows`,
+    );
   return value;
 };
 

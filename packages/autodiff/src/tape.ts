@@ -6,7 +6,23 @@
  * A tape notes only operations with a watched argument. It holds no closures: an operation, its arguments, its output and integer slots.
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.6.
  */
-import { add, beginEpoch, DtypeError, endEpoch, isFloat, isTensor, setSlot, ShapeError, slotOf, sameShape, formatShape, unrecorded, type Operation, type Recorder, type Tensor } from "@dydt/tensor";
+import {
+  add,
+  beginEpoch,
+  DtypeError,
+  endEpoch,
+  isFloat,
+  isTensor,
+  setSlot,
+  ShapeError,
+  slotOf,
+  sameShape,
+  formatShape,
+  unrecorded,
+  type Operation,
+  type Recorder,
+  type Tensor,
+} from "@dydt/tensor";
 import { hasZeroDerivative, ruleOf } from "./extend.js";
 import { checksAreOn, checksum, verifyChecksum } from "./checks.js";
 import type { Cotangent } from "./rule.js";
@@ -42,7 +58,8 @@ export class Tape implements Recorder {
 
   /** Starts watching a tensor. @throws DtypeError for integers and masks, which have no derivatives. */
   watch(x: Tensor): void {
-    if (!isFloat(x.dtype)) throw new DtypeError(`a tensor of shape ${formatShape(x.shape)} and type ${x.dtype} cannot be differentiated: only float64 and float32 can`);
+    if (!isFloat(x.dtype))
+      throw new DtypeError(`a tensor of shape ${formatShape(x.shape)} and type ${x.dtype} cannot be differentiated: only float64 and float32 can`);
     setSlot(x, this.epoch, this.#slots++);
   }
 
@@ -93,7 +110,12 @@ export class Tape implements Recorder {
    * @param inputs - slots of the tensors whose cotangents are wanted.
    * @param initial - what the cotangents of the inputs start from; undefined for zero.
    */
-  reverse(outputs: readonly number[], cotangents: readonly Cotangent[], inputs: readonly number[], initial: readonly Cotangent[] = []): readonly Cotangent[] {
+  reverse(
+    outputs: readonly number[],
+    cotangents: readonly Cotangent[],
+    inputs: readonly number[],
+    initial: readonly Cotangent[] = [],
+  ): readonly Cotangent[] {
     const held = new Array<Cotangent>(this.#slots).fill(undefined);
     const give = (slot: number, cotangent: Cotangent): void => {
       if (slot < 0 || cotangent === undefined) return;
@@ -152,7 +174,9 @@ export class Tape implements Recorder {
 
   #checked(operation: Operation, x: Tensor, cotangent: Cotangent): Cotangent {
     if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
-      throw new ShapeError(`the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`);
+      throw new ShapeError(
+        `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
+      );
     return cotangent;
   }
 }

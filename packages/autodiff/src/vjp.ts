@@ -3,7 +3,21 @@
  *
  *   y = f(x),  x̄ = (∂f/∂x)ᵀ ȳ
  */
-import { DtypeError, identity, leavesLike, leavesOf, recordingWith, activeRecorders, sameShape, ShapeError, formatShape, synchronous, unflatten, zerosLike, type Tensor } from "@dydt/tensor";
+import {
+  DtypeError,
+  identity,
+  leavesLike,
+  leavesOf,
+  recordingWith,
+  activeRecorders,
+  sameShape,
+  ShapeError,
+  formatShape,
+  synchronous,
+  unflatten,
+  zerosLike,
+  type Tensor,
+} from "@dydt/tensor";
 import type { Cotangent } from "./rule.js";
 import { Tape } from "./tape.js";
 
@@ -65,7 +79,8 @@ export const vjp = <X, Y>(f: (x: X) => Y, x: X): Pulled<X, Y> => {
     const given = leavesLike(value, cotangent);
     given.forEach((g, i) => {
       const y = outputs[i]!;
-      if (!sameShape(g.shape, y.shape)) throw new ShapeError(`a pullback got a cotangent of shape ${formatShape(g.shape)} for an output of shape ${formatShape(y.shape)}`);
+      if (!sameShape(g.shape, y.shape))
+        throw new ShapeError(`a pullback got a cotangent of shape ${formatShape(g.shape)} for an output of shape ${formatShape(y.shape)}`);
       if (g.dtype !== y.dtype) throw new DtypeError(`a pullback got a cotangent of type ${g.dtype} for an output of type ${y.dtype}`);
     });
     return unflatten(

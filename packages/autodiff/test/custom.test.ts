@@ -81,6 +81,18 @@ describe("custom", () => {
     ); // constant there
   });
 
+  test("nobody watches its pullback, not even somebody further out", () => {
+    const watchers: number[] = [];
+    const observed = (x: Tensor): Tensor =>
+      custom(x, () => ({ outputs: x.mul(1), pullback: (cotangent: Tensor) => (watchers.push(activeRecorders().length), cotangent) }));
+    gradient((w: Tensor) =>
+      gradient((x: Tensor) => observed(x).sum())(at)
+        .mul(w)
+        .sum(),
+    )(at);
+    expect(watchers).toEqual([0]);
+  });
+
   test("an output that is one of the inputs keeps both derivatives apart", () => {
     const passing = (x: Tensor): Tensor => custom(x, () => ({ outputs: x, pullback: (cotangent: Tensor) => cotangent.mul(10) }));
     expectClose(gradient((x: Tensor) => passing(x).add(x).sum())(at), [11, 11]);

@@ -18,7 +18,7 @@ export interface Attempt {
 /** Where and how a solve failed. */
 export interface Failure {
   readonly status: Status;
-  /** The last time that was reached. */
+  /** The last time that was reached; where the solution blows up, the last that was resolved. */
   readonly t: number;
   /** The last attempts, oldest first. */
   readonly recent: readonly Attempt[];
@@ -75,7 +75,8 @@ export class ReplayError extends DydtError {
 
 /** Why combinations are illegal: the compiler shows these sentences, and plain JavaScript throws them. */
 export const sentences = {
-  adaptive: "this solver estimates no error, so it cannot choose its steps: pass controller: fixedSteps(n), or take a solver that estimates it, such as tsit5()",
+  adaptive:
+    "this solver estimates no error, so it cannot choose its steps: pass controller: fixedSteps(n), or take a solver that estimates it, such as tsit5()",
   errorEstimate: "this solver estimates no error, so there is nothing to regularize: take tsit5() or dopri5()",
   stiffnessEstimate: "this solver has no two stages at one time, so it cannot estimate stiffness: take tsit5() or dopri5()",
 } as const;

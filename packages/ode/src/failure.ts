@@ -15,6 +15,8 @@ export interface Circumstances<R extends Step> {
   readonly recent: readonly Attempt[];
   /** The last accepted step. */
   readonly last: R | undefined;
+  /** The last time before the steps became a hundred thousand times shorter than the longest: how far a solution that blows up can be trusted. */
+  readonly resolved: number;
   readonly solution: unknown;
 }
 
@@ -38,16 +40,21 @@ const stiffnessOf = (step: Step | undefined): number | undefined => {
   return below === 0 ? undefined : (Math.abs(step.t1 - step.t0) * rootSquares(slopes)) / below;
 };
 
+const blowsUp = <R extends Step>({ problem, last }: Circumstances<R>): boolean =>
+  last !== undefined && largestOf(last.y1) > 1e4 * Math.max(1, largestOf(problem.y0));
+
 /** Stiff, blowing up, discontinuous or none of them, with what to do. */
-const cause = <R extends Step>({ problem, t, recent, last }: Circumstances<R>): string => {
-  const size = last === undefined ? 0 : largestOf(last.y1);
-  if (size > 1e4 * Math.max(1, largestOf(problem.y0))) return `the solution looks as if it were blowing up (|y| = ${size.toExponential(1)}): stop before, or rescale the equation`;
+const cause = <R extends Step>(circumstances: Circumstances<R>): string => {
+  const { problem, t, recent, last, resolved } = circumstances;
+  if (blowsUp(circumstances))
+    return `the solution looks as if it were blowing up (|y| = ${largestOf(last!.y1).toExponential(1)}; it is resolved until t = ${resolved}): stop before, or rescale the equation`;
   const rate = stiffnessOf(last);
   const limit = problem.solver.stabilitySize;
   if (rate !== undefined && limit !== undefined && rate > 0.5 * limit)
     return `the problem looks stiff there (h·ρ ≈ ${rate.toFixed(1)}, the limit of ${problem.solver.name} is ${limit.toFixed(1)}): an implicit method is needed, or a looser rtol`;
   const rejectedHere = recent.filter((attempt) => attempt.t === t && !attempt.accepted).length;
-  if (rejectedHere >= 5) return `the field looks discontinuous there (${rejectedHere} rejections at one time): let a step end at the jump by solving in two parts, or smooth it`;
+  if (rejectedHere >= 5)
+    return `the field looks discontinuous there (${rejectedHere} rejections at one time): let a step end at the jump by solving in two parts, or smooth it`;
   return "loosen rtol, or raise maxSteps";
 };
 
@@ -66,7 +73,7 @@ export const maxStepsReached = <R extends Step>(circumstances: Circumstances<R>)
 export const stepTooSmall = <R extends Step>(circumstances: Circumstances<R>, h: number): SolveError =>
   new StepTooSmallError(
     `the step fell to ${h.toExponential(1)} at t = ${circumstances.t} (${counts(circumstances)}): ${cause(circumstances)}`,
-    failure("stepTooSmall", circumstances),
+    failure("stepTooSmall", blowsUp(circumstances) ? { ...circumstances, t: circumstances.resolved } : circumstances),
   );
 
 interface BadSlope {

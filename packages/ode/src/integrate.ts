@@ -28,12 +28,31 @@ export interface Run<R extends Step> {
   readonly close: () => void;
 }
 
-/** Merges forced times into step ends, in the direction of the solve. */
-const merge = (times: readonly number[], stops: readonly number[]): readonly number[] => {
-  const forward = times[times.length - 1]! >= times[0]!;
-  const all = [...new Set([...times, ...stops])];
-  return all.sort((a, b) => (forward ? a - b : b - a));
+/** Where steps are made: in one of two places, which are used in turn. */
+interface Workshop {
+  readonly inPlace: <T>(which: 0 | 1, body: () => T) => T;
+  /** Forgets what was made in a place. */
+  readonly clear: (which: 0 | 1) => void;
+  readonly close: () => void;
+}
+
+/** What a recorder keeps is not released before that recorder is: while one watches, steps are made where it is. */
+const twoRegions = (): Workshop => {
+  const pair: readonly [Region, Region] = [createRegion("step"), createRegion("step")];
+  return {
+    inPlace: (which, body) => (isRetained() ? body() : allocatingIn(pair[which], body)),
+    clear: (which) => {
+      if (!isRetained()) pair[which].reset();
+    },
+    close: () => pair.forEach((region) => region.close()),
+  };
 };
+
+const onHeap = (): Workshop => ({ inPlace: (_, body) => allocatingIn(heap, body), clear: () => undefined, close: () => undefined });
+
+/** Merges forced times into step ends, in the direction of the solve. */
+const merge = (times: readonly number[], stops: readonly number[], direction: number): readonly number[] =>
+  stops.length === 0 ? times : [...new Set([...times, ...stops])].sort((a, b) => (a - b) * direction);
 
 /**
  * Begins a solve.
@@ -42,93 +61,110 @@ const merge = (times: readonly number[], stops: readonly number[]): readonly num
  * @param partial - gives what was reached, for errors.
  */
 export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "heap", partial: () => unknown = () => undefined): Run<R> => {
-  const { term, solver, controller, y0 } = problem;
+  const { term, solver, controller, y0, stats, maxSteps } = problem;
   const t0 = timeValue(problem.t0);
   const t1 = timeValue(problem.t1);
+  const direction = t1 < t0 ? -1 : 1;
   const stops = problem.stops.map(timeValue);
-  const regions: readonly [Region, Region] | undefined = place === "regions" ? [createRegion("step"), createRegion("step")] : undefined;
-  const close = (): void => regions?.forEach((region) => region.close());
-  // What a recorder keeps is not released before that recorder is: while one watches, steps are made where it is.
-  const inRegion = <T>(which: 0 | 1, body: () => T): T => {
-    if (regions === undefined) return allocatingIn(heap, body);
-    if (isRetained()) return body();
-    return allocatingIn(regions[which], body);
-  };
+  const workshop = place === "regions" ? twoRegions() : onHeap();
+  const recent: Attempt[] = [];
+  let last: R | undefined;
+  let resolved = t0;
+  let longest = 0;
   try {
-    const carry = inRegion(1, () => (t0 === t1 ? [] : solver.start(term, problem.t0, y0)));
-    const control = inRegion(1, () =>
-      controller.begin({
-        t0,
-        t1,
-        y0,
-        dtype: y0[0]?.dtype ?? "float64",
-        errorPower: (solver.errorOrder ?? solver.order) + 1,
-        slope: (t, y) => term.slope(t, y),
-        firstSlope: solver.carries === "recoverable" && carry.length === y0.length ? carry : undefined,
-      }),
-    );
-    const times = control.kind === "grid" ? merge(control.times, stops) : undefined;
-    return { control, times, carry, steps: loop(carry, control, times), close };
+    const carry = workshop.inPlace(1, () => (t0 === t1 ? [] : solver.start(term, problem.t0, y0)));
+    const setup = {
+      t0,
+      t1,
+      y0,
+      dtype: y0[0]?.dtype ?? "float64",
+      errorPower: (solver.errorOrder ?? solver.order) + 1,
+      slope: (t: number, y: Leaves) => term.slope(t, y),
+      firstSlope: solver.carries === "recoverable" && carry.length === y0.length ? carry : undefined,
+    } as const;
+    const control = workshop.inPlace(1, () => controller.begin(setup));
+    const times = control.kind === "grid" ? merge(control.times, stops, direction) : undefined;
+    return { control, times, carry, steps: times === undefined ? adaptively(carry, control) : along(times, carry), close: workshop.close };
   } catch (error) {
-    close();
+    workshop.close();
     throw error;
   }
 
-  function* loop(firstCarry: Leaves, control: Control<R>, times: readonly number[] | undefined): Generator<R, void> {
-    const direction = t1 < t0 ? -1 : 1;
-    const recent: Attempt[] = [];
-    const ends = [...stops, t1];
-    let t = t0;
-    let y = y0;
-    let last: R | undefined;
-    let which: 0 | 1 = 0;
-    let h = control.kind === "adaptive" ? control.first : 0;
-    const circumstances = (): Circumstances<R> => ({ problem, t, recent: [...recent], last, solution: partial() });
-    while (t !== t1) {
-      if (problem.stats.accepted + problem.stats.rejected >= problem.maxSteps) throw maxStepsReached(circumstances());
-      while (ends.length > 1 && (ends[0]! - t) * direction <= 0) ends.shift();
-      const stop = ends[0]!;
-      const proposed = t + direction * h;
-      const truncated = control.kind === "grid" || (stop - t) * direction <= h * (1 + 1e-9);
-      const end = times !== undefined ? times[problem.stats.accepted + 1]! : truncated ? stop : proposed;
-      const carry = last === undefined ? firstCarry : last.carry;
-      const own = regions !== undefined && !isRetained() ? regions[which] : undefined;
-      own?.reset();
-      const record = inRegion(which, () => attempt(t, end, y, carry));
-      const verdict = control.kind === "grid" ? undefined : inRegion(which, () => control.judge(requireProperty(record, controller.needs)));
-      if (last === undefined) for (const regularizer of problem.regularizers) requireProperty(record, regularizer.needs);
-      const finite = record.y1.every((leaf) => kernels.firstNonFinite(leaf) < 0);
-      const accepted = finite && (verdict?.accept ?? true);
-      recent.push({ t, h: end - t, error: verdict?.error, accepted });
-      if (recent.length > remembered) recent.shift();
-      if (!accepted) {
-        problem.stats.rejected++;
-        const broken = !finite || !Number.isFinite(verdict?.error);
-        if (verdict === undefined || control.kind === "grid") throw nonFinite(circumstances(), end, y);
-        h = Math.min(verdict.h, broken ? 0.2 * Math.abs(end - t) : verdict.h);
-        const smallest = control.smallest(t);
-        if (h < smallest || t + direction * h === t) throw broken ? nonFinite(circumstances(), end, y) : stepTooSmall(circumstances(), h);
-        continue;
-      }
-      problem.stats.accepted++;
-      if (verdict !== undefined) h = truncated ? Math.max(verdict.h, h) : verdict.h;
-      [last, y] = [record, record.y1];
-      t = end;
-      which = which === 0 ? 1 : 0;
+  function remember(attempted: Attempt): void {
+    recent.push(attempted);
+    if (recent.length > remembered) recent.shift();
+  }
+
+  /** What is known when the solve fails at t. */
+  function at(t: number): Circumstances<R> {
+    return { problem, t, recent: [...recent], last, resolved, solution: partial() };
+  }
+
+  /** A step between numbers; on the heap, where somebody may be recording this loop, with the derivatives of its times. */
+  function attempt(which: 0 | 1, from: number, to: number, y: Leaves, carry: Leaves): R {
+    if (stats.accepted + stats.rejected >= maxSteps) throw maxStepsReached(at(from));
+    workshop.clear(which);
+    const record = workshop.inPlace(which, () => {
+      if (place === "regions") return solver.step(term, from, to, y, carry);
+      const segment = { start: problem.t0, end: problem.t1 };
+      return solver.step(term, timeInSegment(from, segment), timeInSegment(to, segment), y, carry);
+    });
+    if (last === undefined) for (const { needs } of [controller, ...problem.regularizers]) requireProperty(record, needs);
+    return record;
+  }
+
+  /** Steps whose ends are known. */
+  function* along(times: readonly number[], firstCarry: Leaves): Generator<R, void> {
+    for (let n = 0; n + 1 < times.length; n++) {
+      const [from, to] = [times[n]!, times[n + 1]!];
+      const y: Leaves = last?.y1 ?? y0;
+      const record = attempt(n % 2 === 0 ? 0 : 1, from, to, y, last?.carry ?? firstCarry);
+      remember({ t: from, h: to - from, error: undefined, accepted: isFinite(record.y1) });
+      if (!isFinite(record.y1)) throw nonFinite(at(from), to, y);
+      stats.accepted++;
+      last = record;
       yield record;
     }
   }
 
-  /** A step between numbers; on the heap, where somebody may be recording this loop, with the derivatives of its times. */
-  function attempt(from: number, to: number, y: Leaves, carry: Leaves): R {
-    if (place === "regions") return solver.step(term, from, to, y, carry);
-    const segment = { start: problem.t0, end: problem.t1 };
-    return solver.step(term, timeInSegment(from, segment), timeInSegment(to, segment), y, carry);
+  /** Steps as long as the controller says, ending at forced times. */
+  function* adaptively(firstCarry: Leaves, control: Control<R>): Generator<R, void> {
+    if (control.kind !== "adaptive") return;
+    const ends = [...stops.filter((stop) => stop !== t0 && stop !== t1), t1];
+    let t = t0;
+    let h = control.first;
+    let which: 0 | 1 = 0;
+    while (t !== t1) {
+      const y: Leaves = last?.y1 ?? y0;
+      const end = ends[0]!;
+      const cut = (end - t) * direction <= h * (1 + 1e-9); // no sliver of a step is left over
+      const to = cut ? end : t + direction * h;
+      const record = attempt(which, t, to, y, last?.carry ?? firstCarry);
+      const { accept, h: proposed, error } = workshop.inPlace(which, () => control.judge(record));
+      const finite = Number.isFinite(error) && isFinite(record.y1);
+      remember({ t, h: to - t, error, accepted: accept && finite });
+      if (accept && finite) {
+        stats.accepted++;
+        longest = Math.max(longest, Math.abs(to - t));
+        if (Math.abs(to - t) > 1e-5 * longest) resolved = to;
+        h = cut ? Math.max(proposed, h) : proposed;
+        t = to;
+        last = record;
+        which = which === 0 ? 1 : 0;
+        if (cut) ends.shift();
+        yield record;
+        continue;
+      }
+      stats.rejected++;
+      h = finite ? proposed : Math.min(proposed, 0.2 * Math.abs(to - t));
+      if (h < control.smallest(t) || t + direction * h === t) throw finite ? stepTooSmall(at(t), h) : nonFinite(at(t), to, y);
+    }
   }
 };
 
+const isFinite = (y: Leaves): boolean => y.every((leaf) => kernels.firstNonFinite(leaf) < 0);
+
 /** @throws IncompatibleError with the sentence of what needs the property. */
-const requireProperty = <R extends Step>(record: R, needs: { readonly property: string; readonly otherwise: string } | undefined): R => {
+const requireProperty = (record: Step, needs: { readonly property: string; readonly otherwise: string } | undefined): void => {
   if (needs !== undefined && !(needs.property in record)) throw new IncompatibleError(needs.otherwise);
-  return record;
 };

@@ -36,7 +36,8 @@ export const savesInStep = <R extends Step>({ saves }: Problem<R>, first: number
 };
 
 /** The tolerances of a controller, where it has any. */
-export const tolerancesOf = <R extends Step>(control: Control<R>): Tolerances | undefined => (control.kind === "adaptive" ? control.tolerances : undefined);
+export const tolerancesOf = <R extends Step>(control: Control<R>): Tolerances | undefined =>
+  control.kind === "adaptive" ? control.tolerances : undefined;
 
 const toHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
 

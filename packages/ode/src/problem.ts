@@ -66,7 +66,8 @@ export interface ProblemOptions<R extends Step> {
 }
 
 const finiteTime = (name: string, t: number | Tensor): Time => {
-  if (isTensor(t) && (t.size !== 1 || t.rank !== 0)) throw new OptionError(`${name} got a tensor of shape ${formatShape(t.shape)}: a number or a 0-d tensor is needed`);
+  if (isTensor(t) && (t.size !== 1 || t.rank !== 0))
+    throw new OptionError(`${name} got a tensor of shape ${formatShape(t.shape)}: a number or a 0-d tensor is needed`);
   if (!isTensor(t) && typeof t !== "number") throw new OptionError(`${name} got ${typeof t}: a number or a 0-d tensor is needed`);
   if (!Number.isFinite(timeValue(t))) throw new OptionError(`${name} got ${timeValue(t)}: a finite time is needed`);
   if (isTensor(t) && !isFloat(t.dtype)) throw new DtypeError(`${name} got a tensor of type ${t.dtype}: float64 is needed`);
@@ -75,13 +76,17 @@ const finiteTime = (name: string, t: number | Tensor): Time => {
 
 const saveTimes = (saveAt: readonly number[] | Tensor | undefined, from: number, to: number): readonly Time[] => {
   if (saveAt === undefined) return [to];
-  if (isTensor(saveAt) && saveAt.rank !== 1) throw new OptionError(`saveAt got a tensor of shape ${formatShape(saveAt.shape)}: a list of times is needed`);
+  if (isTensor(saveAt) && saveAt.rank !== 1)
+    throw new OptionError(`saveAt got a tensor of shape ${formatShape(saveAt.shape)}: a list of times is needed`);
   if (!isTensor(saveAt) && !Array.isArray(saveAt)) throw new OptionError(`saveAt got ${typeof saveAt}: a list of times, or a 1-D tensor, is needed`);
-  const times: readonly Time[] = isTensor(saveAt) ? Array.from({ length: saveAt.size }, (_, i) => finiteTime("saveAt", saveAt.at(i))) : (saveAt as readonly number[]);
+  const times: readonly Time[] = isTensor(saveAt)
+    ? Array.from({ length: saveAt.size }, (_, i) => finiteTime("saveAt", saveAt.at(i)))
+    : (saveAt as readonly number[]);
   let before = from;
   for (const time of times) {
     const t = timeValue(time);
-    if (!(from <= to ? t >= from && t <= to : t <= from && t >= to)) throw new OptionError(`saveAt got the time ${t}, which is outside the solve from ${from} to ${to}`);
+    if (!(from <= to ? t >= from && t <= to : t <= from && t >= to))
+      throw new OptionError(`saveAt got the time ${t}, which is outside the solve from ${from} to ${to}`);
     if (from <= to ? t < before : t > before) throw new OptionError(`saveAt got ${t} after ${before}: times must be in the order of the solve`);
     before = t;
   }
@@ -101,7 +106,10 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
     throw new OptionError(`maxSteps got ${options.maxSteps}: a positive whole number is needed`);
   const [first] = y0;
   for (const leaf of y0) {
-    if (!isFloat(leaf.dtype)) throw new DtypeError(`the state has a tensor of type ${leaf.dtype}: make it float64 or float32, with tensor(values, { dtype: "float64" }) or cast`);
+    if (!isFloat(leaf.dtype))
+      throw new DtypeError(
+        `the state has a tensor of type ${leaf.dtype}: make it float64 or float32, with tensor(values, { dtype: "float64" }) or cast`,
+      );
     if (leaf.dtype !== first!.dtype) throw new DtypeError(`the state mixes ${first!.dtype} and ${leaf.dtype}: make it all of one type with cast`);
     const bad = kernels.firstNonFinite(leaf);
     if (bad >= 0)
@@ -130,6 +138,7 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
 
 /** The tensors of a state tree. @throws OptionError for something that is no tree of tensors. */
 export const stateLeaves = (y0: unknown): Leaves => {
-  if (typeof y0 !== "object" || y0 === null) throw new OptionError(`the initial state is a ${y0 === null ? "null" : typeof y0}: a tensor, or a tree of tensors, is needed`);
+  if (typeof y0 !== "object" || y0 === null)
+    throw new OptionError(`the initial state is a ${y0 === null ? "null" : typeof y0}: a tensor, or a tree of tensors, is needed`);
   return leavesOf(y0);
 };

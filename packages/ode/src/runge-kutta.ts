@@ -84,7 +84,7 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
   function dense(): Partial<DenseStep> {
     if (interpolant === undefined) return {};
     const { coefficients } = interpolant;
-    return { at: (t: Time): Leaves => term.combine(y0, denseWeights(coefficients, t0, h, t), pick(interpolant!, complete()), h) };
+    return { at: (t: Time): Leaves => term.combine(y0, denseWeights(coefficients, t0, h, t), pick(interpolant, complete()), h) };
   }
 
   function pair(): Partial<StiffnessStep> {
@@ -93,7 +93,10 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
     return {
       stiffness: () => {
         complete();
-        return { slopes: y0.map((_, leaf) => sub(slopes[i]![leaf]!, slopes[j]![leaf]!)), states: y0.map((_, leaf) => sub(states[i]![leaf]!, states[j]![leaf]!)) };
+        return {
+          slopes: y0.map((_, leaf) => sub(slopes[i]![leaf]!, slopes[j]![leaf]!)),
+          states: y0.map((_, leaf) => sub(states[i]![leaf]!, states[j]![leaf]!)),
+        };
       },
     };
   }

@@ -120,9 +120,13 @@ const plainly = <R extends Step>(problem: Problem<R>): { readonly outputs: Outpu
  * const { ys } = solve((t, y) => y.neg(), tensor([1, 2]), { t0: 0, t1: 1, saveAt: [0.5, 1] });
  * expectClose(ys, [[0.6065306597, 1.2130613194], [0.3678794412, 0.7357588823]], { rtol: 1e-5 });
  */
-export const solve = <Y, R extends Step = DefaultStep>(f: (t: Tensor, y: Y) => NoInfer<Y>, y0: Y & TreeOf<Y>, options: SolveOptions<R>): Solution<Y> => {
+export const solve = <Y, R extends Step = DefaultStep>(
+  f: (t: Tensor, y: Y) => NoInfer<Y>,
+  y0: Y & TreeOf<Y>,
+  options: SolveOptions<R>,
+): Solution<Y> => {
   const form: Y = y0;
-  const problem = problemFrom(f as (t: Tensor, y: Y) => Y, form, options);
+  const problem = problemFrom(f, form, options);
   const adjoint: Adjoint<R> = options.adjoint ?? discreteAdjoint();
   requireObject("adjoint", adjoint, "solve", "an adjoint such as discreteAdjoint()");
   const peak = meterBytes();
@@ -147,7 +151,13 @@ export const solve = <Y, R extends Step = DefaultStep>(f: (t: Tensor, y: Y) => N
   }
 };
 
-const solutionOf = <Y, R extends Step>(form: Y, problem: Problem<R>, { ys, y1, penalties }: Outputs, grid: readonly number[], status: Status): Solution<Y> => {
+const solutionOf = <Y, R extends Step>(
+  form: Y,
+  problem: Problem<R>,
+  { ys, y1, penalties }: Outputs,
+  grid: readonly number[],
+  status: Status,
+): Solution<Y> => {
   const reached = ys[0]?.shape[0] ?? problem.saves.length;
   return Object.freeze({
     ts: tensor(problem.saves.slice(0, reached).map(timeValue)),
@@ -170,7 +180,11 @@ const asNode = <R extends Step>(problem: Problem<R>, adjoint: Adjoint<R>, found:
     return {
       outputs: [...outputs.ys, ...outputs.y1, ...outputs.penalties],
       pullback: (cotangents: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] => {
-        const split: OutputCotangents = { ys: cotangents.slice(0, count), y1: cotangents.slice(count, 2 * count), penalties: cotangents.slice(2 * count) };
+        const split: OutputCotangents = {
+          ys: cotangents.slice(0, count),
+          y1: cotangents.slice(count, 2 * count),
+          penalties: cotangents.slice(2 * count),
+        };
         const { y0, times: ofTimes, captured: ofCaptured } = pullback(split, captured);
         return [...y0, ...ofTimes, ...ofCaptured];
       },

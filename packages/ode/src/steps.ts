@@ -38,7 +38,7 @@ export function* integrate<Y, R extends Step = DefaultStep>(
 ): Generator<TreeStep<Y, R>, void> {
   const form: Y = y0;
   const tree = (leaves: Leaves): Y => unflatten(form, leaves);
-  const { steps } = begin(problemFrom(f as (t: Tensor, y: Y) => Y, form, options), "heap");
+  const { steps } = begin(problemFrom(f, form, options), "heap");
   for (const step of steps) {
     const record: TreeStep<Y, Step> = { t0: step.t0, t1: step.t1, y0: tree(step.y0), y1: tree(step.y1) };
     if ("error" in step) Object.defineProperty(record, "error", { get: () => tree((step as unknown as EmbeddedStep).error), enumerable: true });

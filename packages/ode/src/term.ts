@@ -82,7 +82,12 @@ const checkSlope = <Y>(result: Y, form: Y, leaves: Leaves): Leaves =>
   leavesLike(form, result).map((slope, i) => {
     const state = leaves[i]!;
     if (!sameShape(slope.shape, state.shape))
-      throw new ShapeError(`the field returned shape ${formatShape(slope.shape)} for a state of shape ${formatShape(state.shape)}: they must be equal, nothing is broadcast here`);
-    if (slope.dtype !== state.dtype) throw new DtypeError(`the field returned ${slope.dtype} for a state of type ${state.dtype}: convert with cast, or make the constants ${state.dtype}`);
+      throw new ShapeError(
+        `the field returned shape ${formatShape(slope.shape)} for a state of shape ${formatShape(state.shape)}: they must be equal, nothing is broadcast here`,
+      );
+    if (slope.dtype !== state.dtype)
+      throw new DtypeError(
+        `the field returned ${slope.dtype} for a state of type ${state.dtype}: convert with cast, or make the constants ${state.dtype}`,
+      );
     return slope.region === heap && currentRegion() !== heap ? copy(slope) : slope;
   });

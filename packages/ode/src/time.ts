@@ -20,7 +20,7 @@ export const timeBetween = (b: Time, a: Time): Time => (isTensor(a) ? sub(a, b) 
 export const timeAlong = (t: Time, c: number, h: Time): Time => {
   if (c === 0) return t;
   if (typeof t === "number" && typeof h === "number") return t + c * h;
-  return add(t, typeof h === "number" ? c * h : mul(h, c)) as Tensor;
+  return add(t, typeof h === "number" ? c * h : mul(h, c));
 };
 
 /** The time as the field gets it: a 0-d tensor of the state's type. */

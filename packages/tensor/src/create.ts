@@ -25,9 +25,17 @@ export interface FillOptions {
 const dtypeOfArray = (values: ArrayBufferView): Dtype => {
   if (values instanceof Float64Array) return "float64";
   if (values instanceof Float32Array) return "float32";
-  if (values instanceof Int32Array || values instanceof Int16Array || values instanceof Int8Array || values instanceof Uint16Array || values instanceof Uint8Array)
+  if (
+    values instanceof Int32Array ||
+    values instanceof Int16Array ||
+    values instanceof Int8Array ||
+    values instanceof Uint16Array ||
+    values instanceof Uint8Array
+  )
     return "int32";
-  throw new DtypeError(`tensor got ${values.constructor.name}: Float64Array, Float32Array, Int32Array and smaller integers are known; convert the others first`);
+  throw new DtypeError(
+    `tensor got ${values.constructor.name}: Float64Array, Float32Array, Int32Array and smaller integers are known; convert the others first`,
+  );
 };
 
 /**
@@ -42,21 +50,26 @@ const dtypeOfArray = (values: ArrayBufferView): Dtype => {
 export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: TensorOptions = {}): Tensor => {
   if (ArrayBuffer.isView(values)) {
     const type = dtype ?? dtypeOfArray(values);
-    return filled(shape ?? [values.length], type, values.length, (array) => array.set(type === "bool" ? values.map((x) => (x === 0 ? 0 : 1)) : values));
+    return filled(shape ?? [values.length], type, values.length, (array) =>
+      array.set(type === "bool" ? values.map((x) => (x === 0 ? 0 : 1)) : values),
+    );
   }
   const own: number[] = [];
   const numbers: number[] = [];
   let booleans = 0;
   const visit = (part: NestedArray, depth: number): void => {
     if (typeof part === "number" || typeof part === "boolean") {
-      if (depth !== own.length) throw new ShapeError(`tensor got ragged values: a number at depth ${depth}, but lists of shape ${formatShape(own)} elsewhere`);
+      if (depth !== own.length)
+        throw new ShapeError(`tensor got ragged values: a number at depth ${depth}, but lists of shape ${formatShape(own)} elsewhere`);
       if (typeof part === "boolean") booleans++;
       numbers.push(Number(part));
       return;
     }
-    if (!Array.isArray(part)) throw new OptionError(`tensor got ${part === null ? "null" : typeof part} among its values: numbers, booleans and lists of them are known`);
+    if (!Array.isArray(part))
+      throw new OptionError(`tensor got ${part === null ? "null" : typeof part} among its values: numbers, booleans and lists of them are known`);
     if (depth === own.length && numbers.length === 0) own.push(part.length);
-    else if (part.length !== own[depth]) throw new ShapeError(`tensor got ragged values: a list of ${part.length} at depth ${depth}, where others have ${own[depth] ?? "numbers"}`);
+    else if (part.length !== own[depth])
+      throw new ShapeError(`tensor got ragged values: a list of ${part.length} at depth ${depth}, where others have ${own[depth] ?? "numbers"}`);
     for (const item of part as readonly NestedArray[]) visit(item, depth + 1);
   };
   visit(values, 0);
@@ -65,7 +78,8 @@ export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: Tenso
 };
 
 const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArray) => void): Tensor => {
-  if (sizeOf(checkShape("tensor", shape)) !== size) throw new ShapeError(`tensor got ${size} values for shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
+  if (sizeOf(checkShape("tensor", shape)) !== size)
+    throw new ShapeError(`tensor got ${size} values for shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
   const array = allocateArray(dtype, size);
   fill(array);
   return wrap(array, [...shape], dtype);
@@ -140,7 +154,8 @@ const dtypeOfNdarray: Readonly<Record<string, Dtype>> = {
  */
 export const fromNdarray = (source: NdArray<TypedArray | number[]>): Tensor => {
   const dtype = dtypeOfNdarray[source.dtype];
-  if (dtype === undefined) throw new DtypeError(`fromNdarray got elements of type ${source.dtype}: float64, float32, int32 and smaller integers are known`);
+  if (dtype === undefined)
+    throw new DtypeError(`fromNdarray got elements of type ${source.dtype}: float64, float32, int32 and smaller integers are known`);
   const array = allocateArray(dtype, source.size);
   const shape = [...source.shape];
   ops.assign(ndarray(array, shape, stridesOf(shape)), source as NdArray<TypedArray>);

@@ -161,10 +161,18 @@ export const logicalNot = (x: Tensor): Tensor => equal(x, 0);
  * expectClose(where(greater(x, 0), x, 0), [0, 2]);
  */
 export const where = primitive("where", (condition: Tensor, a: Operand, b: Operand): Tensor => {
-  if (!isTensor(condition)) throw new OptionError(`where needs a tensor as its condition, got ${typeof condition}: use JavaScript's own if for one boolean`);
+  if (!isTensor(condition))
+    throw new OptionError(`where needs a tensor as its condition, got ${typeof condition}: use JavaScript's own if for one boolean`);
   requireTensor("where", a, condition);
   requireTensor("where", b, condition);
-  const dtype = typeof a === "number" ? (typeof b === "number" ? "float64" : adapted("where", b.dtype, a)) : typeof b === "number" ? adapted("where", a.dtype, b) : commonDtype("where", a.dtype, b.dtype);
+  const dtype =
+    typeof a === "number"
+      ? typeof b === "number"
+        ? "float64"
+        : adapted("where", b.dtype, a)
+      : typeof b === "number"
+        ? adapted("where", a.dtype, b)
+        : commonDtype("where", a.dtype, b.dtype);
   const x = isTensor(a) ? a : numberLike(a);
   const y = isTensor(b) ? b : numberLike(b);
   const out = allocate(broadcastShapes("where", condition.shape, broadcastShapes("where", x.shape, y.shape)), dtype);

@@ -20,8 +20,10 @@ import { allocate, type Tensor } from "./tensor.js";
  */
 export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transposeA: boolean = false, transposeB: boolean = false): Tensor => {
   const dtype = commonDtype("matmul", a.dtype, b.dtype);
-  if (!isFloat(dtype) || a.dtype !== b.dtype) throw new DtypeError(`matmul needs two tensors of one float type, got ${a.dtype} and ${b.dtype}: convert with cast`);
-  if (a.rank !== 2 && a.rank !== 3) throw new ShapeError(`matrixProduct got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: ranks 2 and 3 are known, matmul takes any`);
+  if (!isFloat(dtype) || a.dtype !== b.dtype)
+    throw new DtypeError(`matmul needs two tensors of one float type, got ${a.dtype} and ${b.dtype}: convert with cast`);
+  if (a.rank !== 2 && a.rank !== 3)
+    throw new ShapeError(`matrixProduct got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: ranks 2 and 3 are known, matmul takes any`);
   const batched = a.rank === 3;
   const lead = batched ? 1 : 0;
   const m = a.shape[lead + (transposeA ? 1 : 0)]!;
@@ -51,11 +53,13 @@ export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transpos
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => {
   if (a.rank === 2 && b.rank === 2) return matrixProduct(a, b);
-  if (a.rank === 0 || b.rank === 0) throw new ShapeError(`matmul got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: use mul for a single number`);
+  if (a.rank === 0 || b.rank === 0)
+    throw new ShapeError(`matmul got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: use mul for a single number`);
   const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;
   const right = b.rank === 1 ? reshape(b, [b.size, 1]) : b;
   const [k, inner] = [left.shape[left.rank - 1]!, right.shape[right.rank - 2]!];
-  if (k !== inner) throw new ShapeError(`matmul got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: the inner lengths ${k} and ${inner} must be equal`);
+  if (k !== inner)
+    throw new ShapeError(`matmul got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: the inner lengths ${k} and ${inner} must be equal`);
   const product = matricesProduct(left, right);
   const lead = product.shape.slice(0, -2);
   const [m, n] = [product.shape[product.rank - 2]!, product.shape[product.rank - 1]!];
@@ -71,6 +75,7 @@ const matricesProduct = (a: Tensor, b: Tensor): Tensor => {
   if (b.rank === 2) return reshape(matrixProduct(reshape(a, [sizeOf(a.shape.slice(0, -1)), k]), b), [...a.shape.slice(0, -1), n]);
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   const m = a.shape[a.rank - 2]!;
-  const flat = (x: Tensor, rows: number, columns: number): Tensor => reshape(broadcastTo(x, [...batch, rows, columns]), [sizeOf(batch), rows, columns]);
+  const flat = (x: Tensor, rows: number, columns: number): Tensor =>
+    reshape(broadcastTo(x, [...batch, rows, columns]), [sizeOf(batch), rows, columns]);
   return reshape(matrixProduct(flat(a, m, k), flat(b, k, n)), [...batch, m, n]);
 };

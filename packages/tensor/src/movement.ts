@@ -87,13 +87,15 @@ const cutAxis = (range: Range | undefined, length: number): Cut => {
   for (const index of [start, stop])
     if (index !== undefined && index !== null && !Number.isInteger(index)) throw new ShapeError(`slice got index ${index}: whole numbers are needed`);
   const clamp = (index: number, low: number, high: number): number => Math.min(Math.max(index < 0 ? index + length : index, low), high);
-  const first = start === undefined || start === null ? (step > 0 ? 0 : length - 1) : step > 0 ? clamp(start, 0, length) : clamp(start, -1, length - 1);
+  const first =
+    start === undefined || start === null ? (step > 0 ? 0 : length - 1) : step > 0 ? clamp(start, 0, length) : clamp(start, -1, length - 1);
   const end = stop === undefined || stop === null ? (step > 0 ? length : -1) : step > 0 ? clamp(stop, 0, length) : clamp(stop, -1, length - 1);
   return { first, count: Math.max(0, Math.ceil((end - first) / step)), step };
 };
 
 const cutAll = (op: string, shape: Shape, ranges: readonly Range[]): readonly Cut[] => {
-  if (ranges.length > shape.length) throw new ShapeError(`${op} got ${ranges.length} ranges for shape ${formatShape(shape)} with ${shape.length} axes`);
+  if (ranges.length > shape.length)
+    throw new ShapeError(`${op} got ${ranges.length} ranges for shape ${formatShape(shape)} with ${shape.length} axes`);
   return shape.map((length, i) => cutAxis(ranges[i], length));
 };
 
@@ -218,7 +220,8 @@ export const stack = (list: readonly Tensor[], axis = 0): Tensor => {
   if (first === undefined) throw new ShapeError("stack needs at least one tensor");
   const which = normalizeAxis("stack", axis, first.rank + 1);
   for (const x of list)
-    if (!sameShape(x.shape, first.shape)) throw new ShapeError(`stack got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}, which must be equal`);
+    if (!sameShape(x.shape, first.shape))
+      throw new ShapeError(`stack got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}, which must be equal`);
   return concat(
     list.map((x) => reshape(x, [...x.shape.slice(0, which), 1, ...x.shape.slice(which)])),
     which,
@@ -234,7 +237,8 @@ export const split = (x: Tensor, lengths: readonly number[], axis = 0): readonly
   const which = normalizeAxis("split", axis, x.rank);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   checkShape("split", lengths);
-  if (total !== x.shape[which]) throw new ShapeError(`split got lengths ${formatShape(lengths)}, which add up to ${total}, not to the ${x.shape[which]} of axis ${which}`);
+  if (total !== x.shape[which])
+    throw new ShapeError(`split got lengths ${formatShape(lengths)}, which add up to ${total}, not to the ${x.shape[which]} of axis ${which}`);
   let start = 0;
   return lengths.map((length) => {
     const from = start;

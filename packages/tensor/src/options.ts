@@ -13,6 +13,8 @@ export const checkOptions = (name: string, options: object, known: readonly stri
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const near = known.filter((one) => one.slice(0, 2).toLowerCase() === key.slice(0, 2).toLowerCase());
-    throw new OptionError(`${name} got the unknown option ${key}${near.length > 0 ? ` (did you mean ${near.join(" or ")}?)` : ""}: it knows ${known.join(", ")}`);
+    throw new OptionError(
+      `${name} got the unknown option ${key}${near.length > 0 ? ` (did you mean ${near.join(" or ")}?)` : ""}: it knows ${known.join(", ")}`,
+    );
   }
 };

@@ -38,12 +38,14 @@ export const random = (seed: number): Random => stream(keyFromSeed(seed));
 
 const stream = (key: Key): Random => {
   let position = 0;
-  const draw = (fill: typeof normals) => (shape: Shape, { dtype = "float64" }: RandomOptions = {}): Tensor => {
-    if (dtype !== "float64" && dtype !== "float32") throw new DtypeError(`random numbers are float64 or float32, not ${dtype}`);
-    const array = allocateArray(dtype, sizeOf(checkShape("random", shape))) as Float64Array | Float32Array;
-    position = fill(key, position, array);
-    return wrap(array, [...shape], dtype);
-  };
+  const draw =
+    (fill: typeof normals) =>
+    (shape: Shape, { dtype = "float64" }: RandomOptions = {}): Tensor => {
+      if (dtype !== "float64" && dtype !== "float32") throw new DtypeError(`random numbers are float64 or float32, not ${dtype}`);
+      const array = allocateArray(dtype, sizeOf(checkShape("random", shape))) as Float64Array | Float32Array;
+      position = fill(key, position, array);
+      return wrap(array, [...shape], dtype);
+    };
   return Object.freeze({
     normal: draw(normals),
     uniform: draw(uniforms),

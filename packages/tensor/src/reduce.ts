@@ -33,7 +33,14 @@ const reduction = (op: Reduction) =>
         from.shape.map((length, j) => (j >= first && j <= last ? 1 : length)),
         dtype,
       );
-      kernels.reduce(op, from, sizeOf(from.shape.slice(0, first)), sizeOf(from.shape.slice(first, last + 1)), sizeOf(from.shape.slice(last + 1)), out);
+      kernels.reduce(
+        op,
+        from,
+        sizeOf(from.shape.slice(0, first)),
+        sizeOf(from.shape.slice(first, last + 1)),
+        sizeOf(from.shape.slice(last + 1)),
+        out,
+      );
       from = out;
     }
     if (from.dtype !== dtype) from = cast(from, dtype); // no axis to reduce
@@ -53,7 +60,10 @@ const countOf = (op: string, x: Tensor, { axis }: ReduceOptions): number => size
 export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => div(sum(x, options), countOf("mean", x, options));
 
 /** Mean square deviation from the mean, divided by n - correction (default 0). */
-export const variance = (x: Tensor, { correction = 0, keepDims = false, ...options }: ReduceOptions & { readonly correction?: number } = {}): Tensor => {
+export const variance = (
+  x: Tensor,
+  { correction = 0, keepDims = false, ...options }: ReduceOptions & { readonly correction?: number } = {},
+): Tensor => {
   const deviation = sub(x, mean(x, { ...options, keepDims: true }));
   return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
 };
@@ -108,7 +118,8 @@ export const weightedSum = primitive("weightedSum", (base: Tensor | null, weight
     if (x.dtype !== first.dtype) throw new DtypeError(`weightedSum got ${first.dtype} and ${x.dtype}`);
     if (!sameShape(x.shape, first.shape)) throw new ShapeError(`weightedSum got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
   }
-  if (isTensor(weights) && weights.dtype !== "float64") throw new DtypeError(`weightedSum needs float64 weights, got ${weights.dtype}: convert them with cast(weights, "float64")`);
+  if (isTensor(weights) && weights.dtype !== "float64")
+    throw new DtypeError(`weightedSum needs float64 weights, got ${weights.dtype}: convert them with cast(weights, "float64")`);
   const count = isTensor(weights) ? weights.size : weights.length;
   if (count !== terms.length) throw new ShapeError(`weightedSum got ${count} weights for ${terms.length} terms`);
   const out = allocate(first.shape, first.dtype);

@@ -6,7 +6,8 @@ import { inTemporaryRegion, isRetained } from "./recorder.js";
 import { allocatingIn, currentRegion, heap, type Region } from "./region.js";
 import { isTensor, type Tensor } from "./tensor.js";
 
-const copyTensor = (x: Tensor, region: Region): Tensor => (x.region === currentRegion() && x.region !== region && x.region !== heap ? allocatingIn(region, () => copy(x)) : x);
+const copyTensor = (x: Tensor, region: Region): Tensor =>
+  x.region === currentRegion() && x.region !== region && x.region !== heap ? allocatingIn(region, () => copy(x)) : x;
 
 /**
  * Copies the tensors of the innermost region that are found in a value (in records and lists, to any depth) to `region`.

@@ -29,7 +29,8 @@ export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 /** @throws ShapeError for a length that is not a whole number of at least zero. */
 export const checkShape = (op: string, shape: Shape): Shape => {
   for (const length of shape)
-    if (!Number.isInteger(length) || length < 0) throw new ShapeError(`${op} got shape ${formatShape(shape)}: lengths are whole numbers of at least 0`);
+    if (!Number.isInteger(length) || length < 0)
+      throw new ShapeError(`${op} got shape ${formatShape(shape)}: lengths are whole numbers of at least 0`);
   return shape;
 };
 
@@ -41,7 +42,9 @@ export const checkShape = (op: string, shape: Shape): Shape => {
  */
 export const normalizeAxis = (op: string, axis: number, rank: number): number => {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
-    throw new ShapeError(`${op} got axis ${axis}, but the tensor has rank ${rank}${rank === 0 ? " and so no axes" : `: axes go from ${-rank} to ${rank - 1}`}`);
+    throw new ShapeError(
+      `${op} got axis ${axis}, but the tensor has rank ${rank}${rank === 0 ? " and so no axes" : `: axes go from ${-rank} to ${rank - 1}`}`,
+    );
   return axis < 0 ? axis + rank : axis;
 };
 
@@ -66,7 +69,9 @@ export const broadcastShapes = (op: string, a: Shape, b: Shape): Shape => {
     const m = a[a.length - rank + i] ?? 1;
     const n = b[b.length - rank + i] ?? 1;
     if (m !== n && m !== 1 && n !== 1)
-      throw new ShapeError(`${op} got shapes ${formatShape(a)} and ${formatShape(b)}, which do not broadcast: ${m} and ${n} differ at axis ${i - rank}`);
+      throw new ShapeError(
+        `${op} got shapes ${formatShape(a)} and ${formatShape(b)}, which do not broadcast: ${m} and ${n} differ at axis ${i - rank}`,
+      );
     shape[i] = m === 1 ? n : m;
   }
   return shape;

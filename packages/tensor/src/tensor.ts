@@ -89,7 +89,8 @@ export class Tensor {
    * @throws ShapeError for any other size.
    */
   item(): number {
-    if (this.size !== 1) throw new ShapeError(`item() needs one element, but this tensor has shape ${formatShape(this.shape)}: pick one with at(i), or use toArray()`);
+    if (this.size !== 1)
+      throw new ShapeError(`item() needs one element, but this tensor has shape ${formatShape(this.shape)}: pick one with at(i), or use toArray()`);
     return arrayOf(this)[this.offset]!;
   }
 

@@ -17,7 +17,14 @@ export type TreeOf<Y> = Y extends Tensor
     : { readonly [K in keyof Y]: TreeOf<Y[K]> };
 
 const refuse = (value: unknown, path: string): never => {
-  const what = value === null || value === undefined ? String(value) : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  const what =
+    value === null || value === undefined
+      ? String(value)
+      : Array.isArray(value)
+        ? "a list"
+        : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`;
   throw new ShapeError(`a tree of tensors holds ${what} at ${path === "" ? "its root" : path}: make it a tensor with tensor(value)`);
 };
 
@@ -84,13 +91,16 @@ export const leavesLike = (like: unknown, tree: unknown): readonly Tensor[] => {
     }
     const wanted = Object.entries(form as object);
     if (typeof branch !== "object" || branch === null || isTensor(branch))
-      throw new ShapeError(`trees of different form: ${path === "" ? "one" : path} has ${wanted.length} branches, the other is ${isTensor(branch) ? "a tensor" : typeof branch}`);
+      throw new ShapeError(
+        `trees of different form: ${path === "" ? "one" : path} has ${wanted.length} branches, the other is ${isTensor(branch) ? "a tensor" : typeof branch}`,
+      );
     const given = branch as Readonly<Record<string, unknown>>;
     for (const [key, part] of wanted) {
       if (!(key in given)) throw new ShapeError(`trees of different form: ${at(path, key)} is missing`);
       walk(part, given[key], at(path, key));
     }
-    for (const key of Object.keys(given)) if (!(key in (form as object))) throw new ShapeError(`trees of different form: ${at(path, key)} is too many`);
+    for (const key of Object.keys(given))
+      if (!(key in (form as object))) throw new ShapeError(`trees of different form: ${at(path, key)} is too many`);
   };
   walk(like, tree, "");
   return leaves;

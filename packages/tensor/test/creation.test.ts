@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type {
-  Tensor} from "@dydt/tensor";
+import type { Tensor } from "@dydt/tensor";
 import {
   arange,
   DtypeError,

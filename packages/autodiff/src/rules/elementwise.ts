@@ -9,7 +9,8 @@ import {
 import { unbroadcast, vjpEntry, withoutDerivative, type VjpEntry } from "../rule.js";
 
 /** 1 where the operand was chosen, ½ at a tie, 0 elsewhere. */
-const chosen = (y: Tensor, operand: Operand, other: Operand): Tensor => mul(cast(equal(y, operand), y.dtype), sub(1, mul(cast(equal(operand, other), y.dtype), 0.5)));
+const chosen = (y: Tensor, operand: Operand, other: Operand): Tensor =>
+  mul(cast(equal(y, operand), y.dtype), sub(1, mul(cast(equal(operand, other), y.dtype), 0.5)));
 
 const choice = (primitive: Primitive<[Operand, Operand]>): VjpEntry =>
   vjpEntry(
@@ -54,7 +55,9 @@ export const elementwiseRules: readonly VjpEntry[] = [
   vjpEntry(sigmoid, (g, y) => mul(g, mul(y, sub(1, y)))),
   vjpEntry(softplus, (g, _y, x) => mul(g, sigmoid(x))),
   vjpEntry(erf, (g, _y, x) => mul(g, mul(exp(neg(square(x))), 1.1283791670955126))),
-  vjpEntry(geluExact, (g, _y, x) => mul(g, add(mul(add(erf(mul(x, inverseRootOfTwo)), 1), 0.5), mul(x, mul(exp(mul(square(x), -0.5)), densityAtZero))))),
+  vjpEntry(geluExact, (g, _y, x) =>
+    mul(g, add(mul(add(erf(mul(x, inverseRootOfTwo)), 1), 0.5), mul(x, mul(exp(mul(square(x), -0.5)), densityAtZero)))),
+  ),
   vjpEntry(
     add,
     (g, _y, a) => unbroadcast(g, a),
@@ -89,5 +92,7 @@ export const elementwiseRules: readonly VjpEntry[] = [
     (g, _y, condition, _a, b) => unbroadcast(where(condition, 0, g), b),
   ),
   vjpEntry(cast, (g, _y, x, dtype) => (isFloat(dtype) ? cast(g, x.dtype) : undefined), null),
-  ...[sign, floor, step, equal, notEqual, less, lessEqual, greater, greaterEqual, logicalAnd, logicalOr].map((one) => withoutDerivative(one as Primitive)),
+  ...[sign, floor, step, equal, notEqual, less, lessEqual, greater, greaterEqual, logicalAnd, logicalOr].map((one) =>
+    withoutDerivative(one as Primitive),
+  ),
 ];

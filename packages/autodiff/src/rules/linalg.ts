@@ -8,8 +8,10 @@ import { vjpEntry, type VjpEntry } from "../rule.js";
 export const linalgRules: readonly VjpEntry[] = [
   vjpEntry(
     matrixProduct,
-    (g, _y, _a, b, transposeA = false, transposeB = false) => (transposeA ? matrixProduct(b, g, transposeB, true) : matrixProduct(g, b, false, !transposeB)),
-    (g, _y, a, _b, transposeA = false, transposeB = false) => (transposeB ? matrixProduct(g, a, true, transposeA) : matrixProduct(a, g, !transposeA, false)),
+    (g, _y, _a, b, transposeA = false, transposeB = false) =>
+      transposeA ? matrixProduct(b, g, transposeB, true) : matrixProduct(g, b, false, !transposeB),
+    (g, _y, a, _b, transposeA = false, transposeB = false) =>
+      transposeB ? matrixProduct(g, a, true, transposeA) : matrixProduct(a, g, !transposeA, false),
     null,
     null,
   ),

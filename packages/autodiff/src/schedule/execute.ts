@@ -126,7 +126,8 @@ export const executeOnline = (schedule: OnlineSchedule, chain: Chain): OnlineExe
     reached: (state: number) => {
       let index = 0;
       for (const action of schedule.reached(state)) {
-        const expected = action.do === "store" || action.do === "release" ? fault(action, state, state, stored) : "store or release only, during the first sweep";
+        const expected =
+          action.do === "store" || action.do === "release" ? fault(action, state, state, stored) : "store or release only, during the first sweep";
         if (expected !== undefined) throw new ScheduleError(index, action, expected);
         if (action.do === "store") {
           chain.store(state);

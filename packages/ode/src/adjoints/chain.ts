@@ -34,7 +34,10 @@ export const keepOnHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => l
 export const createChain = <R extends Step>({ solver, y0 }: Problem<R>, store: CheckpointStore, first: WorkingState): SolveChain => {
   let working = first;
   let mode: ChainMode = { advance: () => undefined, reverse: () => undefined };
-  const stateOf = (leaves: Leaves): WorkingState => ({ y: leaves.slice(0, y0.length), carry: solver.carries === "state" ? leaves.slice(y0.length) : undefined });
+  const stateOf = (leaves: Leaves): WorkingState => ({
+    y: leaves.slice(0, y0.length),
+    carry: solver.carries === "state" ? leaves.slice(y0.length) : undefined,
+  });
   return {
     working: () => working,
     setWorking: (state) => {

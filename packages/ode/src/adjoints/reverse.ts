@@ -35,7 +35,9 @@ const alternating = (kind: "step" | "tape") => {
 
 /** Copies the cotangents that lie in another tape region into the one that is open. */
 const bring = (cotangents: readonly Cotangent[], here: Region): readonly Cotangent[] =>
-  cotangents.map((cotangent) => (cotangent !== undefined && cotangent.region !== here && cotangent.region.kind === "tape" ? copy(cotangent) : cotangent));
+  cotangents.map((cotangent) =>
+    cotangent !== undefined && cotangent.region !== here && cotangent.region.kind === "tape" ? copy(cotangent) : cotangent,
+  );
 
 /** @throws ReplayError when a state that was computed again has other bits. */
 const requireSame = (again: Leaves, before: Leaves, step: number, t: number): void => {

@@ -41,7 +41,11 @@ export const replayOf = <R extends Step>(
   tolerances: Tolerances | undefined,
 ): Replay<R> => {
   const forward = timeValue(problem.t1) >= timeValue(problem.t0);
-  const anchors: readonly Time[] = [problem.t0, ...problem.stops.filter((stop) => ![problem.t0, problem.t1].map(timeValue).includes(timeValue(stop))), problem.t1];
+  const anchors: readonly Time[] = [
+    problem.t0,
+    ...problem.stops.filter((stop) => ![problem.t0, problem.t1].map(timeValue).includes(timeValue(stop))),
+    problem.t1,
+  ];
   const segments: Segment[] = [];
   // A save time at t0 that is a tensor belongs to the first step, whose dense output gives its derivative.
   const atStart = problem.stops.length === 0 && typeof problem.saves[0] === "object" && times.length > 1;
@@ -59,7 +63,9 @@ export const replayOf = <R extends Step>(
 const byEvaluation = (term: Ode): Ode => ({
   ...term,
   slope: (t: Time, y: Leaves) =>
-    typeof t === "number" ? checkpoint((state: Leaves) => term.slope(t, state))(y) : checkpoint((time: Tensor, state: Leaves) => term.slope(time, state))(t, y),
+    typeof t === "number"
+      ? checkpoint((state: Leaves) => term.slope(t, state))(y)
+      : checkpoint((time: Tensor, state: Leaves) => term.slope(time, state))(t, y),
 });
 
 /** The state before a step: y, and the carry of solvers whose carry is a part of the state. */
@@ -120,7 +126,12 @@ export const reverseStep = <R extends Step>(
   }, [...y, ...stateCarry, ...captured, ...differentiableTimes(problem)]);
 
   const rows = saved.flatMap((i) => cotangents.ys.map((all) => all?.at(i)));
-  const given = [...after.y, ...stateCarry.map((_, i) => after.carry[i]), ...rows, ...regularizers.map((_, i) => penaltyCotangent(replay, i, j, cotangents.penalties[i]))];
+  const given = [
+    ...after.y,
+    ...stateCarry.map((_, i) => after.carry[i]),
+    ...rows,
+    ...regularizers.map((_, i) => penaltyCotangent(replay, i, j, cotangents.penalties[i])),
+  ];
   const start = y.length + stateCarry.length;
   const pulled = reverse(given, [...new Array<Cotangent>(start).fill(undefined), ...accumulated]);
   return {

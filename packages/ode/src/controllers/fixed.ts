@@ -64,7 +64,9 @@ export const grid = (times: readonly number[] | Tensor | { readonly grid: readon
         throw new OptionError(`grid got times that are not in the order of the solve: ${list[j - 1]} before ${t}`);
     });
     if (list[0] !== t0 || list[list.length - 1] !== t1)
-      throw new OptionError(`grid got times from ${list[0]} to ${list[list.length - 1]} for a solve from ${t0} to ${t1}: both ends belong to the list`);
+      throw new OptionError(
+        `grid got times from ${list[0]} to ${list[list.length - 1]} for a solve from ${t0} to ${t1}: both ends belong to the list`,
+      );
     return list;
   });
 };

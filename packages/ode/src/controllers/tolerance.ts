@@ -12,7 +12,8 @@ const smallestRtol = 10 * Number.EPSILON;
 
 const requireValid = (name: string, value: number): number => {
   if (!(value >= 0) || value === Infinity) throw new OptionError(`${name} got ${value}: a finite number of at least 0 is needed`);
-  if (name === "rtol" && value > 0 && value < smallestRtol) throw new OptionError(`rtol got ${value}, which is below rounding: at least ${smallestRtol.toExponential(1)}, or 0`);
+  if (name === "rtol" && value > 0 && value < smallestRtol)
+    throw new OptionError(`rtol got ${value}, which is below rounding: at least ${smallestRtol.toExponential(1)}, or 0`);
   return value;
 };
 
@@ -32,10 +33,13 @@ export const checkTolerances = (rtol: Tolerance | undefined, atol: Tolerance | u
 /** One array for each leaf of the state, of one element or as many as the leaf. */
 export const toleranceArrays = (name: string, value: Tolerance, y0: Leaves): readonly Float64Array[] => {
   if (typeof value === "number") return y0.map(() => Float64Array.of(value));
-  const given = isTensor(value) ? value : tensor(value as number[]);
+  const given = isTensor(value) ? value : tensor(value);
   const [state] = y0;
-  if (y0.length !== 1 || state === undefined) throw new OptionError(`${name} got ${given.size} numbers for a state of ${y0.length} tensors: give one number`);
+  if (y0.length !== 1 || state === undefined)
+    throw new OptionError(`${name} got ${given.size} numbers for a state of ${y0.length} tensors: give one number`);
   if (given.size !== state.size)
-    throw new ShapeError(`${name} got ${given.size} numbers for a state of ${state.size}, of shape ${formatShape(state.shape)}: give one number, or one for each component`);
+    throw new ShapeError(
+      `${name} got ${given.size} numbers for a state of ${state.size}, of shape ${formatShape(state.shape)}: give one number, or one for each component`,
+    );
   return [Float64Array.from(elementsOf(given))];
 };

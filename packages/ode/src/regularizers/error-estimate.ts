@@ -67,7 +67,8 @@ export const errorEstimate = (options: ErrorEstimateOptions = {}): Regularizer<E
 };
 
 /** A tolerance as something to compute with: a number, or a tensor of the leaf's shape and type. */
-const asOperand = (values: Float64Array, like: Tensor): number | Tensor => (values.length === 1 ? values[0]! : reshape(tensor(values), like.shape).cast(like.dtype));
+const asOperand = (values: Float64Array, like: Tensor): number | Tensor =>
+  values.length === 1 ? values[0]! : reshape(tensor(values), like.shape).cast(like.dtype);
 
 const scaledError = ({ error, y0, y1 }: EmbeddedStep, { rtol, atol }: Tolerances): Leaves =>
   error.map((e, i) => div(e, add(mul(maximum(abs(y0[i]!), abs(y1[i]!)), asOperand(rtol[i]!, e)), asOperand(atol[i]!, e))));

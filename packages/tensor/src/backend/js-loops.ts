@@ -5,9 +5,11 @@ import type { TypedArray } from "../dtype.js";
 import { broadcastStrides, type Shape } from "../shape.js";
 
 /** Applies `f` to n consecutive elements. */
-export const unaryLoop = (f: (x: number) => number) => (n: number, x: TypedArray, xo: number, out: TypedArray, oo: number): void => {
-  for (let i = 0; i < n; i++) out[oo + i] = f(x[xo + i]!);
-};
+export const unaryLoop =
+  (f: (x: number) => number) =>
+  (n: number, x: TypedArray, xo: number, out: TypedArray, oo: number): void => {
+    for (let i = 0; i < n; i++) out[oo + i] = f(x[xo + i]!);
+  };
 
 /** One operand of a binary loop: its array, first index and shape. */
 export interface LoopOperand {

@@ -140,7 +140,9 @@ export const jsKernels: Kernels = {
     const b = arrayOf(y1);
     let sum = 0;
     for (let i = 0; i < error.size; i++) {
-      const scale = (atol.length === 1 ? atol[0]! : atol[i]!) + (rtol.length === 1 ? rtol[0]! : rtol[i]!) * Math.max(Math.abs(a[y0.offset + i]!), Math.abs(b[y1.offset + i]!));
+      const scale =
+        (atol.length === 1 ? atol[0]! : atol[i]!) +
+        (rtol.length === 1 ? rtol[0]! : rtol[i]!) * Math.max(Math.abs(a[y0.offset + i]!), Math.abs(b[y1.offset + i]!));
       const part = e[error.offset + i]!;
       const ratio = part === 0 ? 0 : part / scale; // a component that is exactly zero has no error, whatever its tolerance
       sum += ratio * ratio;

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import { tensor, type Tensor } from "@dydt/tensor";
+import { fixedSteps, integrate, solve, type DenseStep, type Ode, type Solver } from "@dydt/ode";
+import { bosh3Tableau } from "../src/solvers/bosh3.js";
+import { dopri5Tableau } from "../src/solvers/dopri5.js";
+import { eulerTableau } from "../src/solvers/euler.js";
+import { heunTableau } from "../src/solvers/heun.js";
+import { midpointTableau } from "../src/solvers/midpoint.js";
+import { ralstonTableau } from "../src/solvers/ralston.js";
+import { rk4Tableau } from "../src/solvers/rk4.js";
+import { rk4ThreeEighthsTableau } from "../src/solvers/rk4-three-eighths.js";
+import { tsit5Tableau } from "../src/solvers/tsit5.js";
+import { solverNamed, solverNames, solvers, type Field, type SolverName } from "./problems.js";
+
+interface Exact {
+  readonly name: string;
+  readonly field: Field;
+  readonly exact: (t: number) => readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+const linear: Exact = { name: "y' = y cos t", field: (t, y) => y.mul(t.cos()), exact: (t) => [Math.exp(Math.sin(t))], from: 0, to: 2 };
+/** y₁′ = −2t y₁², y₂′ = y₁ y₂ ∕ 2: y₁ = 1/(1 + t²), y₂ = exp(arctan(t)/2). */
+const nonlinear: Exact = {
+  name: "y₁' = −2t y₁², y₂' = y₁ y₂ / 2",
+  field: (t, y) => {
+    const first = y.slice([[0, 1]]);
+    const weights = tensor([1, 0]);
+    return first.square().mul(t).mul(-2).mul(weights).add(first.mul(y).mul(0.5).mul(tensor([0, 1])));
+  },
+  exact: (t) => [1 / (1 + t * t), Math.exp(Math.atan(t) / 2)],
+  from: 0,
+  to: 2,
+}; // prettier-ignore
+const backward = (problem: Exact): Exact => ({ ...problem, name: `${problem.name}, backward`, from: problem.to, to: problem.from });
+const problems = [linear, nonlinear, backward(linear), backward(nonlinear)];
+
+const largestError = (y: Tensor, exact: readonly number[]): number => Math.max(...exact.map((value, i) => Math.abs(y.data[i]! - value)));
+
+/** Least squares of log₂ error over −log₂ n. */
+const slope = (points: readonly (readonly [n: number, error: number])[]): number => {
+  const xs = points.map(([n]) => -Math.log2(n));
+  const ys = points.map(([, error]) => Math.log2(error));
+  const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+  const [x, y] = [mean(xs), mean(ys)];
+  return xs.reduce((sum, xi, i) => sum + (xi - x) * (ys[i]! - y), 0) / xs.reduce((sum, xi) => sum + (xi - x) ** 2, 0);
+};
+
+/** Four halvings of the step, the errors of all of them above rounding. */
+const observed = (first: number, errorOf: (n: number) => number): number => {
+  const points = [1, 2, 4, 8, 16].map((factor) => [first * factor, errorOf(first * factor)] as const);
+  for (const [, error] of points) expect(error).toBeGreaterThan(5e-14);
+  return slope(points);
+};
+
+const firstSteps: Readonly<Record<number, number>> = { 1: 40, 2: 20, 3: 16, 4: 10, 5: 8 };
+const cases = solverNames.flatMap((name) => problems.map((problem) => ({ solver: name, problem, named: problem.name })));
+
+test.each(cases)("$solver has its order on $named", ({ solver: name, problem: { field, exact, from, to } }) => {
+  const solver = solverNamed(name);
+  const order = observed(firstSteps[solver.order]!, (n) => {
+    const { y1 } = solve(field, tensor(exact(from) as number[]), { t0: from, t1: to, solver, controller: fixedSteps(n) });
+    return largestError(y1, exact(to));
+  });
+  expect(order).toBeGreaterThanOrEqual(solver.order - 0.2);
+});
+
+const denseOrders: Readonly<Record<SolverName, number>> = Object.fromEntries(
+  [eulerTableau, midpointTableau, heunTableau, ralstonTableau, rk4Tableau, rk4ThreeEighthsTableau, bosh3Tableau, dopri5Tableau, tsit5Tableau].map((tableau) => [
+    tableau.name,
+    tableau.denseOrder,
+  ]),
+) as Record<SolverName, number>;
+
+describe("dense output of order q", () => {
+  // One step from an exact state: the weights b(θ) meet the conditions to order q for every θ, so the local error is O(h^(q + 1)).
+  // (The error over many steps is O(h^min(p, q + 1)), which for rk4, tsit5 and dopri5 is that of the step ends and would not tell the two apart.)
+  test.each(cases.filter(({ problem }) => problem.name !== linear.name))("of $solver has a local error of order q + 1 on $named", ({ solver: name, problem: { field, exact, to } }) => {
+    const forward = to === 2;
+    const from = forward ? 0.7 : 1.3;
+    const q = denseOrders[name];
+    const solver = solvers[name]() as Solver<Ode, DenseStep>;
+    const order = observed(q >= 4 ? 2 : 4, (n) => {
+      const h = (forward ? 1 : -1) / n;
+      const [step] = integrate<Tensor, DenseStep>(field, tensor(exact(from) as number[]), { t0: from, t1: from + h, solver, controller: fixedSteps(1) });
+      return Math.max(...[0.2, 0.4, 0.6, 0.8].map((theta) => largestError(step!.at(from + theta * h), exact(from + theta * h))));
+    });
+    expect(order).toBeGreaterThanOrEqual(q + 1 - 0.2);
+  });
+
+  test.each(solverNames)("of %s is global of order min(p, q + 1) at save times between the steps", (name) => {
+    const solver = solverNamed(name);
+    const { field, exact } = nonlinear;
+    const saveAt = Array.from({ length: 39 }, (_, i) => 0.05 * (i + 1) + 0.003);
+    const order = observed(firstSteps[solver.order]!, (n) => {
+      const { ys } = solve(field, tensor(exact(0) as number[]), { t0: 0, t1: 2, solver, controller: fixedSteps(n), saveAt });
+      return Math.max(...saveAt.map((t, i) => largestError(ys.at(i), exact(t))));
+    });
+    expect(order).toBeGreaterThanOrEqual(Math.min(solver.order, denseOrders[name] + 1) - 0.2);
+  });
+
+  test("meets the step ends with the bits of the states", () => {
+    for (const name of solverNames) {
+      const solver = solvers[name]() as Solver<Ode, DenseStep>;
+      const [step] = integrate<Tensor, DenseStep>(linear.field, tensor([1]), { t0: 0, t1: 0.1, solver, controller: fixedSteps(1) });
+      expect(step!.at(0).data[0]).toBe(1);
+      expect(Math.abs(step!.at(0.1).data[0]! - step!.y1.data[0]!)).toBeLessThan(1e-15);
+    }
+  });
+});
