@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { tensor, type Tensor } from "@dydt/tensor";
+import { stack, tensor, type Tensor } from "@dydt/tensor";
 import { fixedSteps, integrate, solve, type DenseStep, type Ode, type Solver } from "@dydt/ode";
 import { bosh3Tableau } from "../src/solvers/bosh3.js";
 import { dopri5Tableau } from "../src/solvers/dopri5.js";
@@ -20,19 +20,15 @@ interface Exact {
   readonly to: number;
 }
 
-const linear: Exact = { name: "y' = y cos t", field: (t, y) => y.mul(t.cos()), exact: (t) => [Math.exp(Math.sin(t))], from: 0, to: 2 };
-/** y₁′ = −2t y₁², y₂′ = y₁ y₂ ∕ 2: y₁ = 1/(1 + t²), y₂ = exp(arctan(t)/2). */
+const linear: Exact = { name: "y' = y cos t", field: (t, y) => y.mul(t.cos()), exact: (t) => [Math.exp(Math.sin(t))], from: 0, to: 4 };
+/** y₁′ = −y₂ ‖y‖², y₂′ = y₁ ‖y‖²: on the unit circle the rotation (cos t, sin t). */
 const nonlinear: Exact = {
-  name: "y₁' = −2t y₁², y₂' = y₁ y₂ / 2",
-  field: (t, y) => {
-    const first = y.slice([[0, 1]]);
-    const weights = tensor([1, 0]);
-    return first.square().mul(t).mul(-2).mul(weights).add(first.mul(y).mul(0.5).mul(tensor([0, 1])));
-  },
-  exact: (t) => [1 / (1 + t * t), Math.exp(Math.atan(t) / 2)],
+  name: "y₁' = −y₂ |y|², y₂' = y₁ |y|²",
+  field: (_t, y) => stack([y.at(1).neg(), y.at(0)]).mul(y.square().sum()),
+  exact: (t) => [Math.cos(t), Math.sin(t)],
   from: 0,
-  to: 2,
-}; // prettier-ignore
+  to: 4,
+};
 const backward = (problem: Exact): Exact => ({ ...problem, name: `${problem.name}, backward`, from: problem.to, to: problem.from });
 const problems = [linear, nonlinear, backward(linear), backward(nonlinear)];
 
@@ -50,18 +46,21 @@ const slope = (points: readonly (readonly [n: number, error: number])[]): number
 /** Four halvings of the step, the errors of all of them above rounding. */
 const observed = (first: number, errorOf: (n: number) => number): number => {
   const points = [1, 2, 4, 8, 16].map((factor) => [first * factor, errorOf(first * factor)] as const);
-  for (const [, error] of points) expect(error).toBeGreaterThan(5e-14);
+  for (const [, error] of points) expect(error).toBeGreaterThan(2e-13);
   return slope(points);
 };
 
-const firstSteps: Readonly<Record<number, number>> = { 1: 40, 2: 20, 3: 16, 4: 10, 5: 8 };
+const firstSteps: Readonly<Record<number, number>> = { 1: 80, 2: 40, 3: 20, 4: 16, 5: 10 };
 const cases = solverNames.flatMap((name) => problems.map((problem) => ({ solver: name, problem, named: problem.name })));
 
 test.each(cases)("$solver has its order on $named", ({ solver: name, problem: { field, exact, from, to } }) => {
   const solver = solverNamed(name);
   const order = observed(firstSteps[solver.order]!, (n) => {
-    const { y1 } = solve(field, tensor(exact(from) as number[]), { t0: from, t1: to, solver, controller: fixedSteps(n) });
-    return largestError(y1, exact(to));
+    // The largest error over all step ends: at one of them the leading term may happen to cancel.
+    let most = 0;
+    for (const { t1, y1 } of integrate(field, tensor(exact(from) as number[]), { t0: from, t1: to, solver, controller: fixedSteps(n) }))
+      most = Math.max(most, largestError(y1, exact(t1)));
+    return most;
   });
   expect(order).toBeGreaterThanOrEqual(solver.order - 0.2);
 });
@@ -76,9 +75,9 @@ const denseOrders: Readonly<Record<SolverName, number>> = Object.fromEntries(
 describe("dense output of order q", () => {
   // One step from an exact state: the weights b(θ) meet the conditions to order q for every θ, so the local error is O(h^(q + 1)).
   // (The error over many steps is O(h^min(p, q + 1)), which for rk4, tsit5 and dopri5 is that of the step ends and would not tell the two apart.)
-  test.each(cases.filter(({ problem }) => problem.name !== linear.name))("of $solver has a local error of order q + 1 on $named", ({ solver: name, problem: { field, exact, to } }) => {
-    const forward = to === 2;
-    const from = forward ? 0.7 : 1.3;
+  test.each(cases)("of $solver has a local error of order q + 1 on $named", ({ solver: name, problem: { field, exact, to } }) => {
+    const forward = to === 4;
+    const from = forward ? 0.7 : 1;
     const q = denseOrders[name];
     const solver = solvers[name]() as Solver<Ode, DenseStep>;
     const order = observed(q >= 4 ? 2 : 4, (n) => {
@@ -92,9 +91,9 @@ describe("dense output of order q", () => {
   test.each(solverNames)("of %s is global of order min(p, q + 1) at save times between the steps", (name) => {
     const solver = solverNamed(name);
     const { field, exact } = nonlinear;
-    const saveAt = Array.from({ length: 39 }, (_, i) => 0.05 * (i + 1) + 0.003);
+    const saveAt = Array.from({ length: 79 }, (_, i) => 0.05 * (i + 1) + 0.003);
     const order = observed(firstSteps[solver.order]!, (n) => {
-      const { ys } = solve(field, tensor(exact(0) as number[]), { t0: 0, t1: 2, solver, controller: fixedSteps(n), saveAt });
+      const { ys } = solve(field, tensor(exact(0) as number[]), { t0: 0, t1: 4, solver, controller: fixedSteps(n), saveAt });
       return Math.max(...saveAt.map((t, i) => largestError(ys.at(i), exact(t))));
     });
     expect(order).toBeGreaterThanOrEqual(Math.min(solver.order, denseOrders[name] + 1) - 0.2);

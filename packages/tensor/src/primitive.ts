@@ -3,7 +3,7 @@
  *
  * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself.
  */
-import { activeRecorders, unrecorded, type Operation } from "./recorder.js";
+import { activeRecorders, exchangeRecorders, noRecorders, type Operation } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
 /** A function of tensors, lists of tensors and constants, that recorders see as one operation. */
@@ -11,6 +11,16 @@ import type { Tensor } from "./tensor.js";
 export interface Primitive<A extends readonly unknown[] = any> extends Operation {
   (...args: A): Tensor;
 }
+
+/** Calls `forward` while nobody watches: what it is made of is nobody's business. */
+const unwatched = <A extends readonly unknown[]>(forward: (...args: A) => Tensor, args: A): Tensor => {
+  const watching = exchangeRecorders(noRecorders);
+  try {
+    return forward(...args);
+  } finally {
+    exchangeRecorders(watching);
+  }
+};
 
 /**
  * Makes a primitive: `forward` computes the numbers, unwatched, and every active recorder is then told of the call.
@@ -32,7 +42,7 @@ export const primitive = <A extends readonly unknown[]>(name: string, forward: (
       output.op = name;
       return output;
     }
-    const output = unrecorded(() => forward(...args));
+    const output = unwatched(forward, args);
     output.op = name;
     for (let i = 0; i < recorders.length; i++) recorders[i]!.record(apply as unknown as Primitive<A>, args, output);
     return output;

@@ -33,10 +33,19 @@ const liveEpochs = new Set<number>();
 /** The recorders that are active in this synchronous call, outermost first. */
 export const activeRecorders = (): readonly Recorder[] => recorders;
 
-/** Runs `body` with exactly these recorders; an empty list means that nobody watches. */
-export const recordingWith = <T>(watching: readonly Recorder[], body: () => T): T => {
+/** Makes these the active recorders and returns those that were; the caller puts them back. */
+export const exchangeRecorders = (watching: readonly Recorder[]): readonly Recorder[] => {
   const saved = recorders;
   recorders = watching;
+  return saved;
+};
+
+/** Nobody. */
+export const noRecorders = none;
+
+/** Runs `body` with exactly these recorders; an empty list means that nobody watches. */
+export const recordingWith = <T>(watching: readonly Recorder[], body: () => T): T => {
+  const saved = exchangeRecorders(watching);
   try {
     return body();
   } finally {

@@ -93,11 +93,10 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
       dependents.push(dependent);
     },
     reset: () => {
-      for (const dependent of dependents) dependent.close();
-      dependents.length = 0;
+      if (dependents.length > 0) for (const dependent of dependents.splice(0)) dependent.close();
       region.generation++;
       count(region, -region.used);
-      recycled.clear();
+      if (recycled.size > 0) recycled.clear();
       index = chunks.length === 0 ? -1 : 0;
       position = index < 0 ? 0 : chunks[0]!.offset;
       end = index < 0 ? 0 : position + chunks[0]!.bytes;
