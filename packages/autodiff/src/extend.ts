@@ -21,13 +21,12 @@ type AnyRule = VjpRule<any>;
 
 const rules = new Map<Operation, AnyRule | null>([...elementwiseRules, ...reduceRules, ...movementRules, ...linalgRules]);
 
-/** The rule of an operation, null where every derivative is zero. @throws MissingRuleError when there is none. */
-export const ruleOf = (operation: Operation): AnyRule | null => {
-  const rule = rules.get(operation);
-  if (rule === undefined)
-    throw new MissingRuleError(`no reverse rule for ${operation.op}: call defineVjp(${operation.op}, ...) where the primitive is made`);
-  return rule;
-};
+/** The rule of an operation, null where every derivative is zero, undefined where there is none. */
+export const knownRule = (operation: Operation): AnyRule | null | undefined => rules.get(operation);
+
+/** What to say where there is none. */
+export const missingRule = (operation: Operation): MissingRuleError =>
+  new MissingRuleError(`no reverse rule for ${operation.op}: call defineVjp(${operation.op}, ...) where the primitive is made`);
 
 /** Whether an operation is known to have derivative zero everywhere. */
 export const hasZeroDerivative = (operation: Operation): boolean => rules.get(operation) === null;

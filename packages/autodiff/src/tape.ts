@@ -23,9 +23,9 @@ import {
   type Recorder,
   type Tensor,
 } from "@dydt/tensor";
-import { hasZeroDerivative, ruleOf } from "./extend.js";
+import { knownRule, missingRule } from "./extend.js";
 import { checksAreOn, checksum, verifyChecksum } from "./checks.js";
-import type { Cotangent } from "./rule.js";
+import type { Cotangent, VjpRule } from "./rule.js";
 
 /** An operation with a pullback of its own instead of a rule, and any number of outputs. */
 export interface CustomOperation extends Operation {
@@ -33,13 +33,22 @@ export interface CustomOperation extends Operation {
   readonly pullback: (cotangents: readonly Cotangent[]) => readonly Cotangent[];
 }
 
-const isCustom = (operation: Operation): operation is CustomOperation => "pullback" in operation;
+type Rule = VjpRule<readonly unknown[]> | CustomOperation;
+
+/** The rule of an operation, or the operation itself where it brings its pullback; null where every derivative is zero. */
+const ruleOf = (operation: Operation): Rule | null => {
+  const rule = knownRule(operation);
+  if (rule !== undefined) return rule;
+  if ("pullback" in operation) return operation as CustomOperation;
+  throw missingRule(operation);
+};
 
 /** A recorder of operations that can be walked back. */
 export class Tape implements Recorder {
   readonly epoch = beginEpoch();
   readonly retains = true;
   readonly #operations: Operation[] = [];
+  readonly #rules: Rule[] = [];
   readonly #args: (readonly unknown[])[] = [];
   readonly #outputs: (Tensor | readonly Tensor[])[] = [];
   /** Slot of the first output of each node; further outputs follow. */
@@ -83,17 +92,19 @@ export class Tape implements Recorder {
             watched ||= slot >= 0;
           }
     }
-    if (!watched || hasZeroDerivative(operation)) {
+    const rule = watched ? ruleOf(operation) : null;
+    if (rule === null) {
       inputs.length = first;
       return;
     }
-    if (!isCustom(operation)) ruleOf(operation);
+    this.#rules.push(rule);
     this.#operations.push(operation);
     this.#args.push(args);
     this.#outputs.push(output);
     this.#firstInput.push(first);
     this.#outputSlots.push(this.#slots);
-    for (const y of isTensor(output) ? [output] : output) setSlot(y, this.epoch, this.#slots++);
+    if (isTensor(output)) setSlot(output, this.epoch, this.#slots++);
+    else for (const y of output) setSlot(y, this.epoch, this.#slots++);
     if (checksAreOn()) this.#checksums[this.#operations.length - 1] = checksum(args);
   };
 
@@ -139,28 +150,29 @@ export class Tape implements Recorder {
     const slot = this.#outputSlots[n]!;
     const args = this.#args[n]!;
     let input = this.#firstInput[n]!;
+    const rule = this.#rules[n]!;
     if (!isTensor(output)) {
       const cotangents = output.map((_, i) => held[slot + i]);
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
       this.#verify(n, operation, args);
-      for (const cotangent of (operation as CustomOperation).pullback(cotangents)) give(this.#inputSlots[input++]!, cotangent);
+      for (const cotangent of (rule as CustomOperation).pullback(cotangents)) give(this.#inputSlots[input++]!, cotangent);
       return;
     }
     const cotangent = held[slot];
     if (cotangent === undefined) return;
     held[slot] = undefined;
     this.#verify(n, operation, args);
-    const rule = ruleOf(operation)!;
+    const rules = rule as VjpRule<readonly unknown[]>;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
       if (isTensor(arg)) {
         const to = this.#inputSlots[input++]!;
-        if (to >= 0) give(to, this.#checked(operation, arg, rule[i]?.(cotangent, output, ...args) as Cotangent));
+        if (to >= 0) give(to, this.#checked(operation, arg, rules[i]?.(cotangent, output, ...args) as Cotangent));
       } else if (Array.isArray(arg)) {
         const tensors = (arg as readonly unknown[]).filter(isTensor);
         const slots = tensors.map(() => this.#inputSlots[input++]!);
         if (slots.some((to) => to >= 0)) {
-          const parts = rule[i]?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
+          const parts = rules[i]?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
           slots.forEach((to, j) => give(to, this.#checked(operation, tensors[j]!, parts?.[j])));
         }
       }

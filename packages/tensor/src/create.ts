@@ -1,11 +1,9 @@
 /**
  * @file Constructors. What they make is always on the heap and belongs to the caller.
  */
-import ndarray, { type NdArray } from "ndarray";
-import ops from "ndarray-ops";
 import { allocateArray, type Dtype, type TypedArray } from "./dtype.js";
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
-import { checkShape, formatShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import { checkShape, formatShape, sizeOf, type Shape } from "./shape.js";
 import { wrap, type NestedArray, type Tensor } from "./tensor.js";
 
 /** Options of {@link tensor}. */
@@ -129,35 +127,4 @@ export const arange = (start: number, stop?: number, step = 1, { dtype = "float6
   const array = allocateArray(dtype, sizeOf(checkShape("arange", [count])));
   for (let i = 0; i < count; i++) array[i] = first + i * step;
   return wrap(array, [count], dtype);
-};
-
-const dtypeOfNdarray: Readonly<Record<string, Dtype>> = {
-  float64: "float64",
-  array: "float64",
-  generic: "float64",
-  float32: "float32",
-  int32: "int32",
-  int16: "int32",
-  int8: "int32",
-  uint16: "int32",
-  uint8: "int32",
-  uint8_clamped: "int32",
-};
-
-/**
- * A tensor with the elements of any ndarray, of any strides and offset, copied.
- *
- * @throws DtypeError for element types that no tensor has.
- * @example
- * const transposed = fromNdarray(tensor([[1, 2], [3, 4]]).ndarray.transpose(1, 0));
- * expectClose(transposed, [[1, 3], [2, 4]]);
- */
-export const fromNdarray = (source: NdArray<TypedArray | number[]>): Tensor => {
-  const dtype = dtypeOfNdarray[source.dtype];
-  if (dtype === undefined)
-    throw new DtypeError(`fromNdarray got elements of type ${source.dtype}: float64, float32, int32 and smaller integers are known`);
-  const array = allocateArray(dtype, source.size);
-  const shape = [...source.shape];
-  ops.assign(ndarray(array, shape, stridesOf(shape)), source as NdArray<TypedArray>);
-  return wrap(array, shape, dtype);
 };

@@ -7,7 +7,8 @@ export { Tensor } from "./methods.js";
 export type { NestedArray } from "./tensor.js";
 export type { Dtype, TypedArray } from "./dtype.js";
 export type { Shape } from "./shape.js";
-export { arange, eye, fromNdarray, full, linspace, ones, tensor, zeros, zerosLike, type FillOptions, type TensorOptions } from "./create.js";
+export { arange, eye, full, linspace, ones, tensor, zeros, zerosLike, type FillOptions, type TensorOptions } from "./create.js";
+export { fromNdarray } from "./from-ndarray.js";
 export { random, type Random, type RandomOptions } from "./random.js";
 export {
   abs, add, cast, clip, cos, div, elu, equal, erf, exp, expm1, floor, gelu, geluExact, greater, greaterEqual, isFinite, leakyRelu, less, lessEqual, log, log1p,
@@ -17,7 +18,9 @@ export {
 export {
   all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, softmax, stopGradient, sum, variance, weightedSum, type ReduceOptions,
 } from "./reduce.js"; // prettier-ignore
-export { at, broadcastTo, concat, copy, embed, flip, identity, pad, reshape, slice, split, stack, sumTo, transpose, type Range } from "./movement.js";
+export { at, broadcastTo, copy, identity, reshape, sumTo, transpose } from "./movement.js";
+export { embed, flip, pad, slice, type Range } from "./slicing.js";
+export { concat, split, stack } from "./joining.js";
 export { matmul, matrixProduct } from "./linalg.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";

@@ -6,7 +6,8 @@ import type { Operand } from "./elementwise.js";
 import type { Dtype } from "./dtype.js";
 import { matmul } from "./linalg.js";
 import * as movement from "./movement.js";
-import type { Range } from "./movement.js";
+import * as slicing from "./slicing.js";
+import type { Range } from "./slicing.js";
 import * as reduce from "./reduce.js";
 import type { ReduceOptions } from "./reduce.js";
 import { allocatingIn, heap } from "./region.js";
@@ -64,7 +65,7 @@ const operations = {
   abs: elementwise.abs, sign: elementwise.sign, exp: elementwise.exp, log: elementwise.log, sin: elementwise.sin, cos: elementwise.cos,
   tanh: elementwise.tanh, sigmoid: elementwise.sigmoid, relu: elementwise.relu, softplus: elementwise.softplus, cast: elementwise.cast,
   sum: reduce.sum, mean: reduce.mean, max: reduce.max, min: reduce.min, norm: reduce.norm, softmax: reduce.softmax,
-  matmul, reshape: movement.reshape, transpose: movement.transpose, slice: movement.slice, flip: movement.flip,
+  matmul, reshape: movement.reshape, transpose: movement.transpose, slice: slicing.slice, flip: slicing.flip,
   broadcastTo: movement.broadcastTo, at: movement.at,
   clone: (x: Tensor): Tensor => allocatingIn(heap, () => movement.copy(x)),
 }; // prettier-ignore

@@ -30,12 +30,33 @@ const refuse = (value: unknown, path: string): never => {
 
 const at = (path: string, key: string | number): string => (path === "" ? `${key}` : `${path}.${key}`);
 
-/** Applies `visit` to every leaf, with its path for messages, and rebuilds the tree of results. */
-const rebuild = (tree: unknown, visit: (leaf: Tensor, path: string) => unknown, path = ""): unknown => {
-  if (isTensor(tree)) return visit(tree, path);
-  if (Array.isArray(tree)) return tree.map((branch, i) => rebuild(branch, visit, at(path, i)));
+/** Where in a tree the first value lies that is neither a tensor nor a branch, and an error that says so. */
+const refuseLeaf = (tree: unknown, path = ""): void => {
+  if (isTensor(tree)) return;
   if (typeof tree !== "object" || tree === null) return refuse(tree, path);
-  return Object.fromEntries(Object.entries(tree).map(([key, branch]) => [key, rebuild(branch, visit, at(path, key))]));
+  for (const [key, branch] of Object.entries(tree)) refuseLeaf(branch, at(path, key));
+};
+
+/** Appends the leaves of a tree; false where it holds something else. */
+const gather = (tree: unknown, leaves: Tensor[]): boolean => {
+  if (isTensor(tree)) return leaves.push(tree) > 0;
+  if (typeof tree !== "object" || tree === null) return false;
+  if (Array.isArray(tree)) {
+    for (let i = 0; i < tree.length; i++) if (!gather(tree[i], leaves)) return false;
+    return true;
+  }
+  for (const key of Object.keys(tree)) if (!gather((tree as Readonly<Record<string, unknown>>)[key], leaves)) return false;
+  return true;
+};
+
+/** Rebuilds a tree with other leaves, taken in order by `next`. */
+const rebuild = (tree: unknown, next: (leaf: Tensor) => unknown): unknown => {
+  if (isTensor(tree)) return next(tree);
+  if (Array.isArray(tree)) return tree.map((branch) => rebuild(branch, next));
+  if (typeof tree !== "object" || tree === null) return refuse(tree, "");
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(tree)) copy[key] = rebuild((tree as Readonly<Record<string, unknown>>)[key], next);
+  return copy;
 };
 
 /**
@@ -48,7 +69,7 @@ const rebuild = (tree: unknown, visit: (leaf: Tensor, path: string) => unknown, 
 export const leavesOf = (tree: unknown): readonly Tensor[] => {
   if (isTensor(tree)) return [tree];
   const leaves: Tensor[] = [];
-  rebuild(tree, (leaf) => leaves.push(leaf));
+  if (!gather(tree, leaves)) refuseLeaf(tree);
   return leaves;
 };
 
@@ -74,7 +95,15 @@ export const unflatten = <T>(like: T, leaves: readonly Tensor[]): T => {
  * const doubled = mapTree((x) => x.mul(2), { weight: tensor([1, 2]), bias: tensor(3) });
  * expectClose(doubled.bias, 6);
  */
-export const mapTree = <T>(f: (leaf: Tensor, path: string) => Tensor, tree: T): T => rebuild(tree, f) as T;
+export const mapTree = <T>(f: (leaf: Tensor, path: string) => Tensor, tree: T): T => {
+  const walk = (branch: unknown, path: string): unknown => {
+    if (isTensor(branch)) return f(branch, path);
+    if (Array.isArray(branch)) return branch.map((one, i) => walk(one, at(path, i)));
+    if (typeof branch !== "object" || branch === null) return refuse(branch, path);
+    return Object.fromEntries(Object.entries(branch).map(([key, one]) => [key, walk(one, at(path, key))]));
+  };
+  return walk(tree, "") as T;
+};
 
 /**
  * The leaves of `tree` in the order of `like`, matched by key.

@@ -1,0 +1,83 @@
+/**
+ * @file Tensors joined, and cut apart again.
+ */
+import { DtypeError, ShapeError } from "./errors.js";
+import { reshape } from "./movement.js";
+import { primitive } from "./primitive.js";
+import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "./shape.js";
+import { slice, type Range } from "./slicing.js";
+import { allocate, arrayOf, type Tensor } from "./tensor.js";
+
+/**
+ * Joins tensors along an axis.
+ *
+ * @param list - at least one; shapes agree besides that axis, element types agree.
+ * @throws ShapeError naming the two shapes that do not fit.
+ */
+export const concat = primitive("concat", (list: readonly Tensor[], axis: number = 0): Tensor => {
+  const [first] = list;
+  if (first === undefined) throw new ShapeError("concat needs at least one tensor");
+  const which = normalizeAxis("concat", axis, first.rank);
+  let length = 0;
+  for (const x of list) {
+    if (x.dtype !== first.dtype) throw new DtypeError(`concat got ${first.dtype} and ${x.dtype}: convert one of them with cast`);
+    if (x.rank !== first.rank || x.shape.some((size, i) => i !== which && size !== first.shape[i]))
+      throw new ShapeError(`concat along axis ${which} got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}, which differ elsewhere`);
+    length += x.shape[which]!;
+  }
+  const out = allocate(
+    first.shape.map((size, i) => (i === which ? length : size)),
+    first.dtype,
+  );
+  const inner = sizeOf(first.shape.slice(which + 1));
+  const outer = sizeOf(first.shape.slice(0, which));
+  const to = arrayOf(out);
+  let start = out.offset;
+  for (const x of list) {
+    const from = arrayOf(x);
+    const block = x.shape[which]! * inner;
+    for (let o = 0; o < outer; o++) to.set(from.subarray(x.offset + o * block, x.offset + (o + 1) * block), start + o * length * inner);
+    start += block;
+  }
+  return out;
+});
+
+/**
+ * Joins tensors of one shape along a new axis.
+ *
+ * @param axis - position of the new axis, default 0; negative counts from the end of the result.
+ */
+export const stack = (list: readonly Tensor[], axis = 0): Tensor => {
+  const [first] = list;
+  if (first === undefined) throw new ShapeError("stack needs at least one tensor");
+  const which = normalizeAxis("stack", axis, first.rank + 1);
+  for (const x of list)
+    if (!sameShape(x.shape, first.shape))
+      throw new ShapeError(`stack got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}, which must be equal`);
+  return concat(
+    list.map((x) => reshape(x, [...x.shape.slice(0, which), 1, ...x.shape.slice(which)])),
+    which,
+  );
+};
+
+/**
+ * Cuts a tensor along an axis into parts of the given lengths.
+ *
+ * @throws ShapeError when the lengths do not add up.
+ */
+export const split = (x: Tensor, lengths: readonly number[], axis = 0): readonly Tensor[] => {
+  const which = normalizeAxis("split", axis, x.rank);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  checkShape("split", lengths);
+  if (total !== x.shape[which])
+    throw new ShapeError(`split got lengths ${formatShape(lengths)}, which add up to ${total}, not to the ${x.shape[which]} of axis ${which}`);
+  let start = 0;
+  return lengths.map((length) => {
+    const from = start;
+    start += length;
+    return slice(
+      x,
+      x.shape.map((_, i): Range => (i === which ? [from, from + length] : null)),
+    );
+  });
+};
