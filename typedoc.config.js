@@ -25,7 +25,7 @@ export default {
   name: "dydt",
   entryPointStrategy: "packages",
   entryPoints: ["packages/tensor", "packages/autodiff", "packages/ode", "packages/models"],
-  packageOptions: { entryPoints: ["src/index.ts"], tsconfig, excludePrivate: true, excludeInternal: true },
+  packageOptions: { entryPoints: ["src/index.ts"], tsconfig, excludePrivate: true, excludeInternal: true, disableSources: true },
   projectDocuments: guides ? ["docs/*.md"] : [],
   out: "docs/api",
   includeVersion: true,

@@ -21,7 +21,7 @@ export interface OutputCotangents {
 /** Cotangents of the inputs; undefined where zero. */
 export interface InputCotangents {
   readonly y0: readonly Cotangent[];
-  /** Of the times that are tensors, in the order of {@link differentiableTimes}. */
+  /** Of the times that are tensors: t0, t1, then save times. */
   readonly times: readonly Cotangent[];
   readonly captured: readonly Cotangent[];
 }

@@ -45,17 +45,19 @@ const blowsUp = <R extends Step>({ problem, last }: Circumstances<R>): boolean =
 
 /** Stiff, blowing up, discontinuous or none of them, with what to do. */
 const cause = <R extends Step>(circumstances: Circumstances<R>): string => {
-  const { problem, t, recent, last, resolved } = circumstances;
+  const { problem, recent, last, resolved } = circumstances;
   if (blowsUp(circumstances))
     return `the solution looks as if it were blowing up (|y| = ${largestOf(last!.y1).toExponential(1)}; it is resolved until t = ${resolved}): stop before, or rescale the equation`;
   const rate = stiffnessOf(last);
   const limit = problem.solver.stabilitySize;
   if (rate !== undefined && limit !== undefined && rate > 0.5 * limit)
     return `the problem looks stiff there (h·ρ ≈ ${rate.toFixed(1)}, the limit of ${problem.solver.name} is ${limit.toFixed(1)}): an implicit method is needed, or a looser rtol`;
-  const rejectedHere = recent.filter((attempt) => attempt.t === t && !attempt.accepted).length;
-  if (rejectedHere >= 5)
-    return `the field looks discontinuous there (${rejectedHere} rejections at one time): let a step end at the jump by solving in two parts, or smooth it`;
-  return "loosen rtol, or raise maxSteps";
+  const rejected = recent.filter(({ accepted }) => !accepted).length;
+  const [first, latest] = [recent[0], recent[recent.length - 1]];
+  // A smooth solution takes a few rejections to shorten its steps; a jump takes them again and again.
+  if (rejected >= 5 && Math.abs(latest!.h) < 0.1 * Math.abs(first!.h))
+    return `the field looks discontinuous there (${rejected} of the last ${recent.length} attempts rejected): let a step end at the jump by solving in two parts, or smooth it`;
+  return "loosen rtol, or raise what limits the steps (maxSteps, min)";
 };
 
 const counts = <R extends Step>({ problem: { stats } }: Circumstances<R>): string => `${stats.accepted} accepted, ${stats.rejected} rejected`;

@@ -130,7 +130,7 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
   /** Steps as long as the controller says, ending at forced times. */
   function* adaptively(firstCarry: Leaves, control: Control<R>): Generator<R, void> {
     if (control.kind !== "adaptive") return;
-    const ends = [...stops.filter((stop) => stop !== t0 && stop !== t1), t1];
+    const ends = [...new Set(stops.filter((stop) => stop !== t0 && stop !== t1)), t1];
     let t = t0;
     let h = control.first;
     let which: 0 | 1 = 0;

@@ -100,10 +100,7 @@ export const dot = (w: readonly number[], x: readonly number[]): number => w.red
  * @param w - one weight for each stage.
  * @param order - the order to which the conditions are wanted.
  * @param target - what Σᵢ wᵢ Φᵢ(τ) has to be; 1 / γ(τ) by default, the condition of a solution at the end of the step.
- * @example
- * const [first, second] = orderConditions([[], [1 / 2]], [0, 1], 2);
- * first; // { tree: τ, value: 1, target: 1, scale: 1 }
- * second; // { tree: [τ], value: 1/2, target: 1/2, scale: 1/2 }
+ * @returns the conditions. For the midpoint rule, `orderConditions([[], [1 / 2]], [0, 1], 2)`, they are those of τ (value 1, target 1) and of [τ] (½ and ½).
  */
 export const orderConditions = (
   a: readonly (readonly number[])[],

@@ -8,7 +8,7 @@
  * **Contract.** `cost` computes a 0-d tensor from a step record with tensor operations only, so that it can be differentiated exactly; step lengths are
  * constants of the derivative. It says in its type which record it needs.
  */
-import { abs, isTensor, type Tensor } from "@dydt/tensor";
+import { abs, isTensor, OptionError, type Tensor } from "@dydt/tensor";
 import type { Tolerances } from "./controller.js";
 import type { Step } from "./step.js";
 
@@ -24,6 +24,11 @@ export interface Regularizer<in R extends Step> {
   /** The cost of one step; `tolerances` are the controller's, undefined where it has none. */
   readonly cost: (step: R, tolerances: Tolerances | undefined) => Tensor;
 }
+
+/** @throws OptionError for a way of reducing that is not known. */
+export const checkReduce = (name: string, reduce: Reduce): void => {
+  if (!["sum", "mean", "max"].includes(reduce)) throw new OptionError(`${name} got reduce "${String(reduce)}": sum, mean or max`);
+};
 
 /** A cost times the length of its step. */
 export const timesLength = (cost: Tensor, step: Step): Tensor => cost.mul(isTensor(step.h) ? abs(step.h).cast(cost.dtype) : Math.abs(step.h));

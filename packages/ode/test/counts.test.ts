@@ -24,7 +24,13 @@ const countsOf = (controller: Controller<Step>, checkpoints: Schedule, tape: Gra
 const adaptiveCounts = (l: number, checkpoints: Schedule, y0 = tensor([1])): SolveStats => {
   let stats: SolveStats | undefined;
   gradient((k: Tensor) => {
-    const solution = solve(decay(k), y0, { t0: 0, t1: 1, solver: bosh3(), controller: adaptive({ rtol: 1e-2, first: 1 / l, max: 1 / l }), adjoint: discreteAdjoint({ checkpoints }) });
+    const solution = solve(decay(k), y0, {
+      t0: 0,
+      t1: 1,
+      solver: bosh3(),
+      controller: adaptive({ rtol: 1e-2, first: 1 / l, max: 1 / l }),
+      adjoint: discreteAdjoint({ checkpoints }),
+    });
     ({ stats } = solution);
     return solution.y1.sum();
   })(tensor(-0.5));
@@ -44,10 +50,13 @@ describe("steps run again", () => {
       expect(countsOf(controller, revolve(3))).toMatchObject({ accepted: 20, reverse: { advanced: 26, taped: 20 } });
   });
 
-  test.each(rows.filter(({ l, c }) => l <= 20 || c === 5))("$l adaptive steps with $c slots: the optimum with a first sweep of its own", ({ l, c, advances: expected }) => {
-    expect(adaptiveCounts(l, revolve(c))).toMatchObject({ accepted: l, reverse: { advanced: expected, taped: l } });
-    expect(advances(l, c)).toBe(expected);
-  });
+  test.each(rows.filter(({ l, c }) => l <= 20 || c === 5))(
+    "$l adaptive steps with $c slots: the optimum with a first sweep of its own",
+    ({ l, c, advances: expected }) => {
+      expect(adaptiveCounts(l, revolve(c))).toMatchObject({ accepted: l, reverse: { advanced: expected, taped: l } });
+      expect(advances(l, c)).toBe(expected);
+    },
+  );
 
   test("one slot for 200 steps: 19,900 - 199 advances and no stack overflow", () => {
     expect(countsOf(fixedSteps(200), revolve(1)).reverse).toMatchObject({ advanced: 19900 - 199, taped: 200 });
@@ -76,14 +85,15 @@ describe("evaluations", () => {
   });
 
   test("are none for the last slope of a fixed step, save where the next step or a save time wants it", () => {
-    const calls = (saveAt: readonly number[]) => counted((f) => solve(f, y0, { t0: 0, t1: 1, solver: tsit5(), controller: fixedSteps(10), saveAt })).calls;
+    const calls = (saveAt: readonly number[]) =>
+      counted((f) => solve(f, y0, { t0: 0, t1: 1, solver: tsit5(), controller: fixedSteps(10), saveAt })).calls;
     expect(calls([1])).toBe(60);
     expect(calls([0.05, 0.55, 1])).toBe(60);
     expect(calls([0.05, 0.55, 0.99])).toBe(61);
     expect(counted((f) => solve(f, y0, { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(10) })).calls).toBe(40);
   });
 
-  test("of the reverse are those of the taped steps, twice with tape: \"evaluation\", and those of the advanced ones", () => {
+  test('of the reverse are those of the taped steps, twice with tape: "evaluation", and those of the advanced ones', () => {
     const evaluations = (tape: Granularity, schedule: Schedule) => countsOf(fixedSteps(10), schedule, tape).reverse!.evaluations;
     expect(evaluations("step", storeAll())).toBe(10);
     expect(evaluations("evaluation", storeAll())).toBe(20);
@@ -114,6 +124,20 @@ describe("memory", () => {
     expect(Math.abs(all(100) - all(40) - 60 * bytes)).toBeLessThanOrEqual(8 * 60);
   });
 
+  test("of one step under a tape is more than that of one evaluation", () => {
+    const slow = (k: Tensor) => (_t: Tensor, y: Tensor) => y.mul(k).sin().cos().tanh().square();
+    const bytesOf = (tape: Granularity) => {
+      let stats: SolveStats | undefined;
+      gradient((k: Tensor) => {
+        const solution = solve(slow(k), y0, { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(3), adjoint: discreteAdjoint({ tape }) });
+        ({ stats } = solution);
+        return solution.y1.sum();
+      })(tensor(-0.5));
+      return stats!.peakBytes;
+    };
+    expect(bytesOf("step") - bytesOf("evaluation")).toBeGreaterThan(10 * bytes);
+  });
+
   test("of a plain solve is that of two steps, whatever their number", () => {
     const plain = (steps: number) => solve(decay(tensor(-0.5)), y0, { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(steps) }).stats.peakBytes;
     expect(plain(1000) - plain(10)).toBeLessThanOrEqual(8 * 990);
@@ -129,7 +153,8 @@ describe("a pullback", () => {
     for (const checkpoints of [storeAll(), revolve(1), revolve(4)]) {
       const settings = { t0: 0, t1: 1, saveAt: [0.3, 1], adjoint: discreteAdjoint({ checkpoints }) };
       const { pullback } = vjp(
-        ({ k, y0 }: { readonly k: Tensor; readonly y0: Tensor }) => solve(decay(k), y0, controller === undefined ? settings : { ...settings, controller }).ys,
+        ({ k, y0 }: { readonly k: Tensor; readonly y0: Tensor }) =>
+          solve(decay(k), y0, controller === undefined ? settings : { ...settings, controller }).ys,
         { k: tensor(-0.5), y0: tensor([1, 2]) },
       );
       const cotangent = tensor([[1, 2], [3, -4]]); // prettier-ignore

@@ -20,7 +20,11 @@ describe("the discrete adjoint against gradients in 200-bit arithmetic", () => {
     const run = (granularity: (typeof granularities)[number], schedule: (typeof schedules)[number]) =>
       lossAndGradient(
         problem,
-        { solver: solverNamed(name), controller: fixedSteps(expected.steps), adjoint: discreteAdjoint({ checkpoints: schedule[1](), tape: granularity }) },
+        {
+          solver: solverNamed(name),
+          controller: fixedSteps(expected.steps),
+          adjoint: discreteAdjoint({ checkpoints: schedule[1](), tape: granularity }),
+        },
         (f, y0, options) => solve(f, y0, options).y1,
       );
     const [byStep, byEvaluation] = granularities.map((granularity) => {
@@ -39,6 +43,7 @@ describe("the discrete adjoint against gradients in 200-bit arithmetic", () => {
       return all!;
     });
     expectSameBits(byEvaluation!.auxiliary, byStep!.auxiliary);
-    for (const key of ["y0", "p", "t0", "t1"] as const) expect(distance(byEvaluation!.gradient[key], byStep!.gradient[key])).toBeLessThanOrEqual(1e-13);
+    for (const key of ["y0", "p", "t0", "t1"] as const)
+      expect(distance(byEvaluation!.gradient[key], byStep!.gradient[key])).toBeLessThanOrEqual(1e-13);
   });
 });

@@ -50,7 +50,7 @@ const observed = (first: number, errorOf: (n: number) => number): number => {
   return slope(points);
 };
 
-const firstSteps: Readonly<Record<number, number>> = { 1: 80, 2: 40, 3: 20, 4: 16, 5: 10 };
+const firstSteps: Readonly<Record<number, number>> = { 1: 80, 2: 40, 3: 20, 4: 24, 5: 10 };
 const cases = solverNames.flatMap((name) => problems.map((problem) => ({ solver: name, problem, named: problem.name })));
 
 test.each(cases)("$solver has its order on $named", ({ solver: name, problem: { field, exact, from, to } }) => {
@@ -66,10 +66,9 @@ test.each(cases)("$solver has its order on $named", ({ solver: name, problem: { 
 });
 
 const denseOrders: Readonly<Record<SolverName, number>> = Object.fromEntries(
-  [eulerTableau, midpointTableau, heunTableau, ralstonTableau, rk4Tableau, rk4ThreeEighthsTableau, bosh3Tableau, dopri5Tableau, tsit5Tableau].map((tableau) => [
-    tableau.name,
-    tableau.denseOrder,
-  ]),
+  [eulerTableau, midpointTableau, heunTableau, ralstonTableau, rk4Tableau, rk4ThreeEighthsTableau, bosh3Tableau, dopri5Tableau, tsit5Tableau].map(
+    (tableau) => [tableau.name, tableau.denseOrder],
+  ),
 ) as Record<SolverName, number>;
 
 describe("dense output of order q", () => {
@@ -82,7 +81,12 @@ describe("dense output of order q", () => {
     const solver = solvers[name]() as Solver<Ode, DenseStep>;
     const order = observed(q >= 4 ? 2 : 4, (n) => {
       const h = (forward ? 1 : -1) / n;
-      const [step] = integrate<Tensor, DenseStep>(field, tensor(exact(from) as number[]), { t0: from, t1: from + h, solver, controller: fixedSteps(1) });
+      const [step] = integrate<Tensor, DenseStep>(field, tensor(exact(from)), {
+        t0: from,
+        t1: from + h,
+        solver,
+        controller: fixedSteps(1),
+      });
       return Math.max(...[0.2, 0.4, 0.6, 0.8].map((theta) => largestError(step!.at(from + theta * h), exact(from + theta * h))));
     });
     expect(order).toBeGreaterThanOrEqual(q + 1 - 0.2);

@@ -53,7 +53,13 @@ const linear3 =
 /** Y′ = tanh(Y W₁ + b₁) W₂ + b₂ with p = [W₁, b₁, W₂, b₂] row by row. */
 export const perceptron = (p: Tensor): Field => {
   const part = (from: number, to: number, shape: readonly number[]) => p.slice([[from, to]]).reshape(shape);
-  return (_t, y) => y.matmul(part(0, 16, [2, 8])).add(part(16, 24, [8])).tanh().matmul(part(24, 40, [8, 2])).add(part(40, 42, [2]));
+  return (_t, y) =>
+    y
+      .matmul(part(0, 16, [2, 8]))
+      .add(part(16, 24, [8]))
+      .tanh()
+      .matmul(part(24, 40, [8, 2]))
+      .add(part(40, 42, [2]));
 };
 
 const fields: Readonly<Record<string, (p: Tensor) => Field>> = { lotka_volterra: lotkaVolterra, linear3, mlp_2_8_2_batch3: perceptron };
@@ -121,6 +127,7 @@ export const expectSameBits = (actual: unknown, expected: unknown): void => expe
 
 /** The field of a `js_body` of the cases, for plain simulation: it reads bare numbers, which nobody may be watching. */
 export const plainField = (body: string): Field => {
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the cases come as texts
   const write = new Function("t", "y", "dy", body) as (t: number, y: ArrayLike<number>, dy: Float64Array) => void;
   return (t, y) => {
     const dy = new Float64Array(y.size);

@@ -23,7 +23,8 @@ const costs: Readonly<Record<string, readonly [Costs, number]>> = {
   RS_inf: [stiffnessEstimate({ norm: "inf", timesStep: false }), 1e-7],
 };
 
-const timesOf = (lengths: readonly number[]): readonly number[] => lengths.reduce<readonly number[]>((times, h) => [...times, times.at(-1)! + h], [0]);
+const timesOf = (lengths: readonly number[]): readonly number[] =>
+  lengths.reduce<readonly number[]>((times, h) => [...times, times.at(-1)! + h], [0]);
 
 const settingsOf = ({ method, steps_h }: (typeof cases)[number]) => {
   const times = timesOf(steps_h);
@@ -38,7 +39,9 @@ const penalty = (one: (typeof cases)[number], regularize: Costs, adjoint: Adjoin
   valueAndGradient(({ y0, p }: Inputs) => solve(perceptron(p), y0, { ...settingsOf(one), regularize, adjoint }).penalties[0]!)(inputsOf(one));
 
 describe.each(cases)("step costs against 260-bit arithmetic: $id", (one) => {
-  const expected = one.regularizers as Readonly<Record<string, { readonly value: number; readonly grad_p: readonly number[]; readonly grad_y0: readonly number[] }>>;
+  const expected = one.regularizers as Readonly<
+    Record<string, { readonly value: number; readonly grad_p: readonly number[]; readonly grad_y0: readonly number[] }>
+  >;
 
   test.each(Object.keys(costs))("%s and its gradients", (name) => {
     const [regularize, bound] = costs[name]!;
@@ -64,7 +67,8 @@ describe.each(cases)("step costs against 260-bit arithmetic: $id", (one) => {
   test("rms stiffness is l2 stiffness", () => expectSameBits(penalty(one, stiffnessEstimate({ norm: "rms" })), penalty(one, stiffnessEstimate())));
 
   test("sum, mean and maximum over the steps, with and without their lengths", () => {
-    const values = (pick: (step: (typeof one.per_step)[number]) => number, timesStep: boolean) => one.per_step.map((step) => pick(step) * (timesStep ? step.h : 1));
+    const values = (pick: (step: (typeof one.per_step)[number]) => number, timesStep: boolean) =>
+      one.per_step.map((step) => pick(step) * (timesStep ? step.h : 1));
     for (const timesStep of [true, false]) {
       const errors = values(({ E_rms }) => E_rms, timesStep);
       const rates = values(({ S_l2 }) => S_l2, timesStep);
@@ -82,7 +86,11 @@ describe.each(cases)("step costs against 260-bit arithmetic: $id", (one) => {
 
   test.each(["mean", "max"] as const)("the gradient of the %s is that of the differences", (reduce) => {
     for (const regularize of [errorEstimate({ reduce, rtol, atol }), stiffnessEstimate({ reduce, timesStep: false })] as readonly Costs[]) {
-      const report = checkGradients(({ y0, p }: Inputs) => solve(perceptron(p), y0, { ...settingsOf(one), regularize }).penalties[0]!, inputsOf(one), { directions: 2, tolerance: 1e-5 });
+      const report = checkGradients(
+        ({ y0, p }: Inputs) => solve(perceptron(p), y0, { ...settingsOf(one), regularize }).penalties[0]!,
+        inputsOf(one),
+        { directions: 2, tolerance: 1e-5 },
+      );
       expect(report.passed, report.toString()).toBe(true);
     }
   });
@@ -105,7 +113,11 @@ describe("step costs", () => {
 
   test("are differentiated with respect to t0 and t1 too, steps being constant fractions of the interval", () => {
     const fractions = [0, 0.1, 0.35, 0.6, 0.8, 1];
-    for (const regularize of [errorEstimate({ norm: "rms" }), errorEstimate({ rtol: 1e-3, atol: 1e-5, timesStep: false }), stiffnessEstimate()] as readonly Costs[]) {
+    for (const regularize of [
+      errorEstimate({ norm: "rms" }),
+      errorEstimate({ rtol: 1e-3, atol: 1e-5, timesStep: false }),
+      stiffnessEstimate(),
+    ] as readonly Costs[]) {
       const cost = ({ t0, t1 }: { readonly t0: Tensor; readonly t1: Tensor }) => {
         const [from, to] = [t0.item(), t1.item()];
         const times = fractions.map((s) => (s === 1 ? to : from + s * (to - from)));
@@ -132,13 +144,19 @@ describe("step costs", () => {
   });
 
   test("cost no evaluations of the field beyond the last slope", () => {
-    const evaluations = (regularize: readonly Costs[]) => solve(lotkaVolterra(p), y0, { t0: 0, t1: 1, solver: tsit5(), controller: fixedSteps(10), regularize }).stats.evaluations;
+    const evaluations = (regularize: readonly Costs[]) =>
+      solve(lotkaVolterra(p), y0, { t0: 0, t1: 1, solver: tsit5(), controller: fixedSteps(10), regularize }).stats.evaluations;
     expect(evaluations([])).toBe(60);
     expect(evaluations([errorEstimate({ norm: "rms" }), stiffnessEstimate()])).toBe(61);
   });
 
   test("vanish with derivative zero where the estimate vanishes", () => {
-    for (const regularize of [errorEstimate({ norm: "l2" }), errorEstimate({ rtol: 1e-3, atol: 1e-3 }), stiffnessEstimate(), stiffnessEstimate({ norm: "inf" })] as readonly Costs[]) {
+    for (const regularize of [
+      errorEstimate({ norm: "l2" }),
+      errorEstimate({ rtol: 1e-3, atol: 1e-3 }),
+      stiffnessEstimate(),
+      stiffnessEstimate({ norm: "inf" }),
+    ] as readonly Costs[]) {
       const { value, gradient: slope } = valueAndGradient((k: Tensor) =>
         solve((_t, y) => y.mul(k), tensor([0, 0]), { t0: 0, t1: 1, solver: tsit5(), controller: fixedSteps(3), regularize }).penalties[0]!,
       )(tensor(-1)); // prettier-ignore
@@ -147,7 +165,9 @@ describe("step costs", () => {
   });
 
   test("of an empty interval are zero, with gradient zero", () => {
-    const slope = gradient((k: Tensor) => solve(lotkaVolterra(k), y0, { t0: 1, t1: 1, regularize: [errorEstimate(), stiffnessEstimate({ reduce: "max" })] }).penalties[0]!);
+    const slope = gradient(
+      (k: Tensor) => solve(lotkaVolterra(k), y0, { t0: 1, t1: 1, regularize: [errorEstimate(), stiffnessEstimate({ reduce: "max" })] }).penalties[0]!,
+    );
     expectSameBits(slope(p), [0, 0, 0, 0]);
   });
 });

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { gradient, revolve, storeAll, valueAndGradient } from "@dydt/autodiff";
+import { gradient, revolve, storeAll, valueAndGradient, type Schedule } from "@dydt/autodiff";
 import { isTensor, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, bosh3, discreteAdjoint, dopri5, fixedSteps, grid, heun, integrate, solve, tsit5, type EmbeddedStep, type Ode, type Solver,
@@ -49,7 +50,7 @@ describe("the step-by-step adjoint is the derivative that one tape over the whol
 
   const embedded = { heun, bosh3, dopri5, tsit5, asynchronousLeapfrog: () => asynchronousLeapfrog } as const;
   test.each(Object.keys(embedded) as (keyof typeof embedded)[])("for %s with adaptive steps, rejected ones included", (name) => {
-    const solver = embedded[name]() as Solver<Ode, EmbeddedStep>;
+    const solver = embedded[name]();
     const settings = { solver, controller: adaptive({ rtol: 1e-3, atol: 1e-4, first: 1 }) };
     let rejected = 0;
     const whole = lossAndGradient<EmbeddedStep>(problem, settings, wholeTape);
@@ -70,18 +71,49 @@ describe("the step-by-step adjoint is the derivative that one tape over the whol
     const found = solve(problem.field(problem.p), problem.y0, { t0: 0, t1: 3 });
     const settings = { t0: 0, t1: 3, adjoint: discreteAdjoint({ checkpoints: revolve(3) }) };
     const run = (controller: ReturnType<typeof grid> | undefined) =>
-      valueAndGradient((p: Tensor) => solve(problem.field(p), problem.y0, controller === undefined ? settings : { ...settings, controller }).y1.square().sum())(problem.p);
+      valueAndGradient((p: Tensor) =>
+        solve(problem.field(p), problem.y0, controller === undefined ? settings : { ...settings, controller })
+          .y1.square()
+          .sum(),
+      )(problem.p);
     expect(found.stats.accepted).toBeGreaterThan(5);
     expectSameBits(run(grid(found)), run(undefined));
   });
 });
 
+test("whatever the grid, the number of slots, the save times and the solver: the bits are those of storing everything", () => {
+  const ascending = (list: readonly number[]) => [...new Set(list)].sort((a, b) => a - b);
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 0.01, max: 0.99, noNaN: true }), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.constantFrom(...solverNames),
+      fc.constantFrom(...granularities),
+      (inner, saves, slots, name, tape) => {
+        const settings = { t0: 0, t1: 1, solver: solverNamed(name), controller: grid([0, ...ascending(inner), 1]), saveAt: ascending(saves) };
+        const run = (checkpoints: Schedule) =>
+          valueAndGradient(({ y0, p }: { readonly y0: Tensor; readonly p: Tensor }) => {
+            const { ys, y1 } = solve(problem.field(p), y0, { ...settings, adjoint: discreteAdjoint({ checkpoints, tape }) });
+            return ys.sum().add(y1.square().sum());
+          })({ y0: problem.y0, p: problem.p });
+        expectSameBits(run(revolve(slots)), run(storeAll()));
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
 describe("a carry that is a part of the state", () => {
   const run = (checkpoints = storeAll(), tape: "step" | "evaluation" = "step", saveAt: readonly number[] = [3]) =>
-    lossAndGradient(problem, { solver: asynchronousLeapfrog, controller: fixedSteps(11), saveAt, adjoint: discreteAdjoint({ checkpoints, tape }) }, (f, y0, options) => {
-      const { y1, ys } = solve(f, y0, options);
-      return y1.add(ys.sum({ axis: 0 }));
-    });
+    lossAndGradient(
+      problem,
+      { solver: asynchronousLeapfrog, controller: fixedSteps(11), saveAt, adjoint: discreteAdjoint({ checkpoints, tape }) },
+      (f, y0, options) => {
+        const { y1, ys } = solve(f, y0, options);
+        return y1.add(ys.sum({ axis: 0 }));
+      },
+    );
 
   test("is stored and reversed: the derivative is that of the whole tape", () => {
     const whole = valueAndGradient(({ y0, p, t0, t1 }: Inputs) => {

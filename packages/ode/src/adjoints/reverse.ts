@@ -150,7 +150,7 @@ export const reverseSolve = <R extends Step>(
     const { term, t0 } = problem;
     const { reverse } = tapeOver(() => {
       const slope = term.slope(t0, y0);
-      return outputTimes.flatMap((t) => term.combine(y0, [1], [slope], timeBetween(t, t0)));
+      return outputTimes.flatMap((t) => term.combine(y0, [1], [slope], timeBetween(t0, t)));
     }, [...y0, ...captured, ...differentiableTimes(problem)]);
     const rows = problem.saves.flatMap((_, i) => cotangents.ys.map((all) => all?.at(i)));
     const pulled = reverse([...cotangents.y1, ...rows]);

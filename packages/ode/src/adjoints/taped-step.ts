@@ -14,7 +14,7 @@ import { savesInStep } from "../outcome.js";
 import type { Problem } from "../problem.js";
 import type { DenseStep, Leaves, Step } from "../step.js";
 import type { Ode } from "../term.js";
-import { timeInSegment, timeValue, type Segment, type Time } from "../time.js";
+import { timeBetween, timeInSegment, timeValue, type Segment, type Time } from "../time.js";
 
 /** Where the tape stops looking: a whole step, or one evaluation of f inside it. */
 export type Granularity = "step" | "evaluation";
@@ -41,14 +41,13 @@ export const replayOf = <R extends Step>(
   tolerances: Tolerances | undefined,
 ): Replay<R> => {
   const forward = timeValue(problem.t1) >= timeValue(problem.t0);
-  const anchors: readonly Time[] = [
-    problem.t0,
-    ...problem.stops.filter((stop) => ![problem.t0, problem.t1].map(timeValue).includes(timeValue(stop))),
-    problem.t1,
-  ];
+  // Stops that coincide have one anchor, the first of them; the states at the others follow from it along the slope.
+  const values = [problem.t0, ...problem.stops].map(timeValue);
+  const inside = problem.stops.filter((stop, i) => timeValue(stop) !== values[i] && timeValue(stop) !== timeValue(problem.t1));
+  const anchors: readonly Time[] = [problem.t0, ...inside, problem.t1];
   const segments: Segment[] = [];
-  // A save time at t0 that is a tensor belongs to the first step, whose dense output gives its derivative.
-  const atStart = problem.stops.length === 0 && typeof problem.saves[0] === "object" && times.length > 1;
+  // A save time at t0 that is a tensor belongs to the first step, which gives its derivative.
+  const atStart = typeof problem.saves[0] === "object" && times.length > 1;
   const firstSave = [atStart ? 0 : savesInStep(problem, 0, times[0]!, forward)];
   let anchor = 1;
   for (let j = 0; j + 1 < times.length; j++) {
@@ -118,7 +117,7 @@ export const reverseStep = <R extends Step>(
     const parts: readonly (readonly Tensor[])[] = [
       step.y1,
       solver.carries === "state" ? step.carry : [],
-      ...saved.map((i) => savedState(step, saves[i]!, times[j + 1]!)),
+      ...saved.map((i) => savedState(step, saves[i]!, term, t0, t1, segments[j]!)),
       regularizers.map((regularizer) => regularizer.cost(step, replay.tolerances)),
     ];
     sizes = parts.map((part) => part.length);
@@ -142,9 +141,13 @@ export const reverseStep = <R extends Step>(
   };
 };
 
-/** The state at a save time, with derivatives with respect to that time where it is a tensor. */
-const savedState = (step: Step, t: Time, t1: number): Leaves =>
-  "at" in step && (typeof t !== "number" || t !== t1) ? (step as DenseStep).at(t) : step.y1;
+/** The state at a save time, with derivatives with respect to that time where it is a tensor: by dense output, or along the slope where the step ends. */
+const savedState = (step: Step, t: Time, term: Ode, t0: Time, t1: Time, { end }: Segment): Leaves => {
+  if (typeof t === "number" ? t !== step.t1 : "at" in step) return (step as DenseStep).at(t);
+  if (typeof t === "number" || t === end) return step.y1;
+  const [from, y] = timeValue(t) === step.t0 ? [t0, step.y0] : [t1, step.y1];
+  return term.combine(y, [1], [term.slope(from, y)], timeBetween(from, t));
+};
 
 /** What one step gets of the cotangent of a penalty. */
 const penaltyCotangent = <R extends Step>({ problem, times, largest }: Replay<R>, i: number, j: number, cotangent: Cotangent): Cotangent => {

@@ -9,7 +9,7 @@ import { checkOptions, abs, add, div, maximum, mul, OptionError, reshape, tensor
 import type { Tolerances } from "../controller.js";
 import { checkTolerances, toleranceArrays, type Tolerance } from "../controllers/tolerance.js";
 import { sentences } from "../errors.js";
-import { timesLength, type Reduce, type Regularizer } from "../regularizer.js";
+import { checkReduce, timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
 import { euclidean, rootMeanSquare } from "./norms.js";
 
@@ -45,6 +45,8 @@ export const errorEstimate = (options: ErrorEstimateOptions = {}): Regularizer<E
   const { norm = "scaled", power = 1, timesStep = true, reduce = "sum", rtol, atol } = options;
   checkTolerances(rtol, atol);
   if (!["l2", "rms", "scaled"].includes(norm)) throw new OptionError(`errorEstimate got norm "${String(norm)}": l2, rms or scaled`);
+  if (![1, 2].includes(power)) throw new OptionError(`errorEstimate got power ${String(power)}: 1 or 2`);
+  checkReduce("errorEstimate", reduce);
   return Object.freeze({
     name: "errorEstimate",
     needs: { property: "error", otherwise: sentences.errorEstimate },

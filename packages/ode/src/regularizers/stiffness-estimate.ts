@@ -5,7 +5,7 @@
  */
 import { checkOptions, abs, equal, OptionError, where, type Tensor } from "@dydt/tensor";
 import { sentences } from "../errors.js";
-import { timesLength, type Reduce, type Regularizer } from "../regularizer.js";
+import { checkReduce, timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { Leaves, StagePair, StiffnessStep } from "../step.js";
 import { largest, rootOrZero, sumOfSquares } from "./norms.js";
 
@@ -48,6 +48,7 @@ export const stiffnessEstimate = (options: StiffnessEstimateOptions = {}): Regul
   checkOptions("stiffnessEstimate", options, ["norm", "timesStep", "reduce"]);
   const { norm = "l2", timesStep = true, reduce = "sum" } = options;
   if (!["l2", "rms", "inf"].includes(norm)) throw new OptionError(`stiffnessEstimate got norm "${String(norm)}": l2, rms or inf`);
+  checkReduce("stiffnessEstimate", reduce);
   return Object.freeze({
     name: "stiffnessEstimate",
     needs: { property: "stiffness", otherwise: sentences.stiffnessEstimate },

@@ -58,7 +58,8 @@ export const tsit5Tableau = defineTableau({
 /**
  * Tsitouras 5(4), the solver to begin with: non-stiff problems, tolerances from 1e-3 to 1e-8.
  *
- * Not recommended for stiff problems (many rejected steps, h·ρ near 3.5: take `rodas5p()`) nor below 1e-9, where `vern7()` needs fewer evaluations.
+ * Not recommended for stiff problems (many rejected steps, h·ρ near 3.5), which need an implicit method, nor below 1e-9, where methods of higher order need fewer
+ * evaluations.
  *
  * @returns a solver whose steps carry an error estimate, dense output and an estimate of the stiffness.
  * @example
