@@ -9,7 +9,7 @@ export type { MutableStats, Problem, ReverseStats, SolveStats } from "./problem.
 export type { Solver } from "./solver.js";
 export type { DenseStep, EmbeddedStep, Leaves, StagePair, Step, StiffnessStep } from "./step.js";
 export type { Ode, Term, Weights } from "./term.js";
-export { timeValue, type Time } from "./time.js";
+export { timeAlong, timeValue, type Time } from "./time.js";
 export { explicitRungeKutta, type RungeKuttaStep } from "./runge-kutta.js";
 export { checkTableau, defineTableau, TableauError, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
 export { euler } from "./solvers/euler.js";

@@ -141,7 +141,8 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
       const to = cut ? end : t + direction * h;
       const record = attempt(which, t, to, y, last?.carry ?? firstCarry);
       const { accept, h: proposed, error } = workshop.inPlace(which, () => control.judge(record));
-      const finite = Number.isFinite(error) && isFinite(record.y1);
+      // A step may not lead to where the next one cannot begin.
+      const finite = Number.isFinite(error) && isFinite(record.y1) && (!accept || to === t1 || isFinite(record.carry));
       remember({ t, h: to - t, error, accepted: accept && finite });
       if (accept && finite) {
         stats.accepted++;

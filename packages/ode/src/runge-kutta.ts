@@ -3,7 +3,8 @@
  *
  *   gᵢ = y₀ + h Σ_{j<i} aᵢⱼ kⱼ,  kᵢ = f(t₀ + cᵢ h, gᵢ),  y₁ = y₀ + h Σ bᵢ kᵢ,  e = h Σ (bᵢ − b̂ᵢ) kᵢ
  *
- * Where the last stage is f(t₁, y₁) it is evaluated only when somebody asks for it: the next step, the error, dense output or the stiffness.
+ * f(t₁, y₁) is carried into the next step, as its first stage, and evaluated only when somebody asks for it: that step, or, where it is the last stage of this
+ * one, the error, dense output or the stiffness.
  */
 import { lazily, type DenseStep, type EmbeddedStep, type Leaves, type Step, type StiffnessStep } from "./step.js";
 import { checkTableau, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
@@ -38,8 +39,8 @@ export const explicitRungeKutta = <const T extends Tableau>(tableau: T): Solver<
     errorOrder: checked.errorOrder,
     stabilitySize: checked.stabilitySize,
     interpolates: checked.interpolant !== undefined,
-    carries: checked.firstSameAsLast ? "recoverable" : "nothing",
-    start: (term: Term, t0: Time, y0: Leaves): Leaves => (checked.firstSameAsLast ? term.slope(t0, y0) : []),
+    carries: "recoverable",
+    start: (term: Term, t0: Time, y0: Leaves): Leaves => term.slope(t0, y0),
     step: (term: Term, t0: Time, t1: Time, y0: Leaves, carry: Leaves) => rungeKuttaStep(checked, term, t0, t1, y0, carry) as RungeKuttaStep<T>,
   });
 };
@@ -57,7 +58,7 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
   for (let i = 0; i < eager; i++) {
     const state = i === 0 ? y0 : combine(y0, rows[i]!);
     states.push(state);
-    slopes.push(i === 0 && carry.length > 0 ? carry : term.slope(timeOf(i), state));
+    slopes.push(i === 0 ? carry : term.slope(timeOf(i), state));
   }
   const y1 = combine(y0, solution);
   const complete = lazily((): readonly Leaves[] => {
@@ -67,6 +68,7 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
     }
     return slopes;
   });
+  const next = lazily(() => (firstSameAsLast ? complete()[stages - 1]! : term.slope(t1, y1)));
   const error = estimate === undefined ? undefined : lazily(() => (complete(), combine(null, estimate)));
   const record: Step = {
     t0: timeValue(t0),
@@ -75,7 +77,7 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
     y0,
     y1,
     get carry(): Leaves {
-      return firstSameAsLast ? complete()[stages - 1]! : [];
+      return next();
     },
   };
   if (error !== undefined) Object.defineProperty(record, "error", { get: error, enumerable: true });

@@ -79,7 +79,7 @@ describe("dense output of order q", () => {
     const from = forward ? 0.7 : 1;
     const q = denseOrders[name];
     const solver = solvers[name]() as Solver<Ode, DenseStep>;
-    const order = observed(q >= 4 ? 2 : 4, (n) => {
+    const order = observed(4, (n) => {
       const h = (forward ? 1 : -1) / n;
       const [step] = integrate<Tensor, DenseStep>(field, tensor(exact(from)), {
         t0: from,

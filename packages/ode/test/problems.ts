@@ -2,7 +2,7 @@
  * @file Problems and comparisons that the tests of this package share.
  */
 import { expect } from "vitest";
-import { gradient, revolve, storeAll, valueAndGradient, type Schedule } from "@dydt/autodiff";
+import { revolve, storeAll, valueAndGradient, type Schedule } from "@dydt/autodiff";
 import { isTensor, leavesOf, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
   bosh3, dopri5, euler, heun, integrate, midpoint, ralston, rk4, rk4ThreeEighths, tsit5,
@@ -156,5 +156,3 @@ export const lossAndGradient = <R extends Step>(
     const y1 = endOf(problem.field(p), y0, { ...settings, t0, t1 } as unknown as SolveOptions<R>);
     return { value: squaredLoss(problem.target)(y1), auxiliary: y1 };
   })(inputsOf(problem));
-
-export { gradient };
