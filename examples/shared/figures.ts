@@ -106,7 +106,7 @@ export const stepErrors = (
     y: logAxis("Estimated error / allowed error", [1, ...points.map(([, error]) => error)], { above: 4 }),
     marks: [
       Plot.ruleY([1], { stroke: colour.warm, strokeDasharray: "4 3" }),
-      label("allowed", [points.at(-1)[0], 1], colour.warm, { dy: -10, textAnchor: "end" }),
+      label("allowed", [points.at(-1)![0], 1], colour.warm, { dy: -10, textAnchor: "end" }),
       line(points, colour.fresh, { strokeOpacity: 0.4, strokeWidth: 1.5 }),
       dots(points, colour.fresh),
     ],

@@ -43,7 +43,7 @@ describe.each(methods)("%s on non-stiff problems", (_, solver, tolerances) => {
         // A thousandth of the tolerance takes at most 1000^(1/p) times the steps; some more are forgiven.
         expect(runs[i]!.evaluations).toBeLessThanOrEqual(2 * 1000 ** (1 / (solver.order - 0.5)) * (runs[i - 1]!.evaluations + 50));
       }
-      expect(runs.at(-1).error).toBeLessThanOrEqual(Math.max(runs[0]!.error, rounding));
+      expect(runs.at(-1)!.error).toBeLessThanOrEqual(Math.max(runs[0]!.error, rounding));
     },
   );
 });

@@ -115,13 +115,13 @@ describe("memory under a tape", () => {
   test("a tensor stashed from the field or the loss is a clear error afterwards", () => {
     const stash: Tensor[] = [];
     solve((_t, y) => (stash.push(y.exp()), y.neg()), y0, steps);
-    expect(() => stash.at(-1).data).toThrow(ReleasedTensorError);
+    expect(() => stash.at(-1)!.data).toThrow(ReleasedTensorError);
     gradient((k: Tensor) => {
       const { y1 } = solve(lotkaVolterra(k), y0, steps);
       stash.push(y1.exp());
-      return stash.at(-1).sum();
+      return stash.at(-1)!.sum();
     })(p);
-    expect(() => stash.at(-1).data).toThrow(/made by exp was used after its tape region was released/);
+    expect(() => stash.at(-1)!.data).toThrow(/made by exp was used after its tape region was released/);
   });
 
   test("growth in the middle of a step changes nothing", () => {
@@ -153,7 +153,7 @@ describe("memory under a tape", () => {
     };
     const circle = { t0: 0, t1: 2 * Math.PI };
     expectNear(solve(field, tensor([1, 0]), circle).y1, [1, 0], 1e-4);
-    expectNear([...integrate(field, tensor([1, 0]), circle)].at(-1).y1, [1, 0], 1e-4);
+    expectNear([...integrate(field, tensor([1, 0]), circle)].at(-1)!.y1, [1, 0], 1e-4);
   });
 
   test("a field may return its argument", () => {
