@@ -22,7 +22,10 @@ export default tseslint.config(
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
-      "no-restricted-imports": ["error", { patterns: [{ regex: "^@dydt/[^/]+/.+", message: "Import what the package's index exports." }] }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [{ regex: "^@dydt/(?!tensor/gpu$)[^/]+/.+", message: "Import what the package's index exports." }] },
+      ],
       eqeqeq: "error",
     },
   },

@@ -117,7 +117,10 @@ describe("every operation has the right first and second derivatives", () => {
     fc.assert(
       fc.property(pair, fc.boolean(), fc.nat(1000), ([shape, drop, ones], swap, seed) => {
         const small = shape.map((length, i) => (ones[i] === true ? 1 : length)).slice(drop);
-        const x = draw(swap ? [small, shape] : [shape, small], "positive", seed);
+        const drawn = draw(swap ? [small, shape] : [shape, small], "positive", seed);
+        // A difference quotient across a tie means nothing: whole numbers on one side, halves on the other.
+        const chooses = name === "maximum" || name === "minimum";
+        const x = chooses ? drawn.map((leaf, i) => dydt.floor(leaf.mul(4)).add(i === 0 ? 0 : 0.5)) : drawn;
         const report = checkGradients(([a, b]: Inputs) => scalar(dydt[name](a!, b!)), x, { order: 2, directions: 1, seed });
         expect(report.passed, report.toString()).toBe(true);
       }),

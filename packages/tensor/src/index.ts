@@ -22,6 +22,7 @@ export { at, broadcastTo, copy, identity, reshape, sumTo, transpose } from "./mo
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
 export { matmul, matrixProduct } from "./linalg.js";
+export { setMatmulBackend, type MatmulBackend } from "./backend/matmul.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";
 export { primitive, type Primitive } from "./primitive.js";
@@ -32,7 +33,7 @@ export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, 
 export { elementsOf, isTensor, recycle, setSlot, slotOf, wrap } from "./tensor.js";
 export { power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
-export type { Kernels } from "./backend/kernels.js";
+export type { Kernels, MatmulLayout } from "./backend/kernels.js";
 export { checkOptions } from "./options.js";
 export { isFloat } from "./dtype.js";
 export { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";

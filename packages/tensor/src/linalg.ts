@@ -4,6 +4,7 @@
  * One primitive multiplies matrices, or batches of them of equal length, with free transposes; `matmul` brings NumPy's shapes to it.
  */
 import { kernels } from "./backend/active.js";
+import { matmulBackend } from "./backend/matmul.js";
 import { commonDtype, isFloat } from "./dtype.js";
 import { DtypeError, ShapeError } from "./errors.js";
 import { broadcastTo, reshape } from "./movement.js";
@@ -37,7 +38,8 @@ export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transpos
     );
   const batch = batched ? a.shape[0]! : 1;
   const out = allocate(batched ? [batch, m, n] : [m, n], dtype);
-  kernels.matmul(a, b, { batch, m, k, n, transposeA, transposeB, strideA: m * k, strideB: k * n }, out);
+  const layout = { batch, m, k, n, transposeA, transposeB, strideA: m * k, strideB: k * n };
+  if (matmulBackend === null || !matmulBackend.multiply(a, b, layout, out)) kernels.matmul(a, b, layout, out);
   return out;
 });
 

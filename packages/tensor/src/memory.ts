@@ -9,7 +9,29 @@ import type { Dtype, TypedArray } from "./dtype.js";
 
 const pageBytes = 65536;
 const maximumPages = 65536;
-const memory = new WebAssembly.Memory({ initial: 16, maximum: maximumPages });
+const initialPages = 16;
+
+/** Where there is no WebAssembly: a buffer that is copied when it grows. */
+const plainMemory = (): Pick<WebAssembly.Memory, "buffer" | "grow"> => {
+  let buffer = new ArrayBuffer(initialPages * pageBytes);
+  return {
+    get buffer() {
+      return buffer;
+    },
+    grow: (pages) => {
+      const present = buffer.byteLength;
+      const larger = new ArrayBuffer(present + pages * pageBytes);
+      new Uint8Array(larger).set(new Uint8Array(buffer));
+      buffer = larger;
+      return present / pageBytes;
+    },
+  };
+};
+
+/** The WebAssembly memory that kernels import, or null where there is no WebAssembly. */
+export const linearMemory: WebAssembly.Memory | null =
+  typeof WebAssembly === "undefined" ? null : new WebAssembly.Memory({ initial: initialPages, maximum: maximumPages });
+const memory = linearMemory ?? plainMemory();
 
 /** A run of bytes of the linear memory. */
 export interface Chunk {

@@ -1,8 +1,12 @@
 /**
- * @file The set of kernels that is in use.
+ * @file The set of kernels that is in use: WebAssembly with SIMD, or plain JavaScript where that is missing.
  */
-import { jsKernels } from "./js.js";
 import type { Kernels } from "./kernels.js";
+import { chooseKernels } from "./wasm.js";
 
-/** The kernels behind every operation. */
-export const kernels: Kernels = jsKernels;
+/**
+ * The kernels behind every operation.
+ *
+ * @internal
+ */
+export const kernels: Kernels = chooseKernels();

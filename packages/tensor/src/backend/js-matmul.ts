@@ -1,19 +1,20 @@
 /**
  * @file Matrix products in plain JavaScript, by blocks of 2 × 4 results held in registers.
  *
- *   C[i, j] = Σₖ A[i, k] B[k, j], summed in ascending k from 0, so that a row has the same bits alone and in any batch.
+ *   C[i, j] = Σₖ A[i, k] B[k, j], summed in ascending k from 0, so that a row has the same bits alone and in any batch; then C is added, if asked.
  */
 import type { TypedArray } from "../dtype.js";
 import type { MatmulLayout } from "./kernels.js";
 
-/** Batched C = op(A) op(B). */
+/** Batched C = op(A) op(B), or C + op(A) op(B). */
 export const matmulLoop = (layout: MatmulLayout, a: TypedArray, ao: number, b: TypedArray, bo: number, c: TypedArray, co: number): void => {
-  const { batch, m, k, n, transposeA, transposeB, strideA, strideB } = layout;
+  const { batch, m, k, n, transposeA, transposeB, strideA, strideB, accumulate = false } = layout;
   const rowA = transposeA ? 1 : k;
   const columnA = transposeA ? m : 1;
   const rowB = transposeB ? 1 : n;
   const columnB = transposeB ? k : 1;
-  for (let s = 0; s < batch; s++) multiply(m, k, n, a, ao + s * strideA, rowA, columnA, b, bo + s * strideB, rowB, columnB, c, co + s * m * n);
+  for (let s = 0; s < batch; s++)
+    multiply(m, k, n, a, ao + s * strideA, rowA, columnA, b, bo + s * strideB, rowB, columnB, c, co + s * m * n, accumulate);
 };
 
 // prettier-ignore
@@ -21,7 +22,7 @@ const multiply = (
   m: number, k: number, n: number,
   a: TypedArray, ao: number, ar: number, ac: number,
   b: TypedArray, bo: number, br: number, bc: number,
-  c: TypedArray, co: number,
+  c: TypedArray, co: number, accumulate: boolean,
 ): void => {
   let i = 0;
   for (; i + 2 <= m; i += 2) {
@@ -37,19 +38,26 @@ const multiply = (
         c10 += a1 * b0; c11 += a1 * b1; c12 += a1 * b2; c13 += a1 * b3;
       }
       const o = co + i * n + j;
+      if (accumulate) {
+        c00 = c[o]! + c00; c01 = c[o + 1]! + c01; c02 = c[o + 2]! + c02; c03 = c[o + 3]! + c03;
+        c10 = c[o + n]! + c10; c11 = c[o + n + 1]! + c11; c12 = c[o + n + 2]! + c12; c13 = c[o + n + 3]! + c13;
+      }
       c[o] = c00; c[o + 1] = c01; c[o + 2] = c02; c[o + 3] = c03;
       c[o + n] = c10; c[o + n + 1] = c11; c[o + n + 2] = c12; c[o + n + 3] = c13;
     }
     for (; j < n; j++) {
-      c[co + i * n + j] = dot(k, a, ao + i * ar, ac, b, bo + j * bc, br);
-      c[co + (i + 1) * n + j] = dot(k, a, ao + (i + 1) * ar, ac, b, bo + j * bc, br);
+      single(k, a, ao + i * ar, ac, b, bo + j * bc, br, c, co + i * n + j, accumulate);
+      single(k, a, ao + (i + 1) * ar, ac, b, bo + j * bc, br, c, co + (i + 1) * n + j, accumulate);
     }
   }
-  for (; i < m; i++) for (let j = 0; j < n; j++) c[co + i * n + j] = dot(k, a, ao + i * ar, ac, b, bo + j * bc, br);
+  for (; i < m; i++) for (let j = 0; j < n; j++) single(k, a, ao + i * ar, ac, b, bo + j * bc, br, c, co + i * n + j, accumulate);
 };
 
-const dot = (k: number, a: TypedArray, ao: number, ac: number, b: TypedArray, bo: number, br: number): number => {
+// prettier-ignore
+const single = (
+  k: number, a: TypedArray, ao: number, ac: number, b: TypedArray, bo: number, br: number, c: TypedArray, at: number, accumulate: boolean,
+): void => {
   let sum = 0;
   for (let p = 0; p < k; p++) sum += a[ao + p * ac]! * b[bo + p * br]!;
-  return sum;
+  c[at] = accumulate ? c[at]! + sum : sum;
 };

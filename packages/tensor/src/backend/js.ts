@@ -73,6 +73,13 @@ const reduction: Readonly<Record<Reduction, ReturnType<typeof reduceLoop>>> = {
 
 const operand = (x: Tensor): LoopOperand => ({ array: arrayOf(x), offset: x.offset, shape: x.shape, size: x.size });
 
+/** Σ f(i) as four sums of the i ≡ 0, 1, 2, 3 (mod 4), which vector lanes can repeat to the bit. */
+const sumByFour = (n: number, f: (i: number) => number): number => {
+  const sums = [0, 0, 0, 0];
+  for (let i = 0; i < n; i++) sums[i & 3]! += f(i);
+  return sums[0]! + sums[2]! + (sums[1]! + sums[3]!);
+};
+
 /** The plain-JavaScript set. */
 export const jsKernels: Kernels = {
   name: "js",
@@ -130,24 +137,20 @@ export const jsKernels: Kernels = {
   innerProduct: (x, y) => {
     const a = arrayOf(x);
     const b = arrayOf(y);
-    let sum = 0;
-    for (let i = 0; i < x.size; i++) sum += a[x.offset + i]! * b[y.offset + i]!;
-    return sum;
+    return sumByFour(x.size, (i) => a[x.offset + i]! * b[y.offset + i]!);
   },
   scaledSquares: (error, y0, y1, rtol, atol) => {
     const e = arrayOf(error);
     const a = arrayOf(y0);
     const b = arrayOf(y1);
-    let sum = 0;
-    for (let i = 0; i < error.size; i++) {
+    return sumByFour(error.size, (i) => {
       const scale =
         (atol.length === 1 ? atol[0]! : atol[i]!) +
         (rtol.length === 1 ? rtol[0]! : rtol[i]!) * Math.max(Math.abs(a[y0.offset + i]!), Math.abs(b[y1.offset + i]!));
       const part = e[error.offset + i]!;
       const ratio = part === 0 ? 0 : part / scale; // a component that is exactly zero has no error, whatever its tolerance
-      sum += ratio * ratio;
-    }
-    return sum;
+      return ratio * ratio;
+    });
   },
   firstNonFinite: (x) => {
     const a = arrayOf(x);

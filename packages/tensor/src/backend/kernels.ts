@@ -33,9 +33,15 @@ export interface MatmulLayout {
   /** Elements from one matrix of the batch to the next; 0 when the operand is shared. */
   readonly strideA: number;
   readonly strideB: number;
+  /** Adds the product to what the result holds; default false, it overwrites. */
+  readonly accumulate?: boolean;
 }
 
-/** A set of kernels. */
+/**
+ * A set of kernels.
+ *
+ * @internal
+ */
 export interface Kernels {
   readonly name: string;
   readonly unary: (op: UnaryOp, x: Tensor, out: Tensor) => void;
@@ -45,15 +51,15 @@ export interface Kernels {
   readonly binaryNumber: (op: BinaryOp, a: Tensor | number, b: Tensor | number, out: Tensor) => void;
   readonly compare: (op: Comparison, a: Tensor, b: Tensor, out: Tensor) => void;
   readonly where: (condition: Tensor, a: Tensor, b: Tensor, out: Tensor) => void;
-  /** Reads x as [outer, length, inner], writes [outer, inner], elements in ascending order along the axis. */
+  /** Reads x as [outer, length, inner], writes [outer, inner]; sums in ascending order along the axis, those of floats in float64. */
   readonly reduce: (op: Reduction, x: Tensor, outer: number, length: number, inner: number, out: Tensor) => void;
-  /** C = op(A) op(B), each element summed in ascending k. */
+  /** C = op(A) op(B), or C + op(A) op(B); each product is summed in ascending k from 0, in the element type or in float64. */
   readonly matmul: (a: Tensor, b: Tensor, layout: MatmulLayout, out: Tensor) => void;
-  /** out = base + Σ wᵢ xᵢ, from left to right; without a base the first product starts the sum. */
+  /** out = base + Σ wᵢ xᵢ, from left to right in float64; without a base the first product starts the sum. */
   readonly weightedSum: (base: Tensor | null, weights: readonly number[], terms: readonly Tensor[], out: Tensor) => void;
-  /** Σ x y in ascending order, in float64. */
+  /** Σ x y in float64, as four sums of the elements with index ≡ 0, 1, 2, 3 (mod 4), each in ascending order, added as (s₀ + s₂) + (s₁ + s₃). */
   readonly innerProduct: (x: Tensor, y: Tensor) => number;
-  /** Σ (eᵢ / (atolᵢ + rtolᵢ max(|y0ᵢ|, |y1ᵢ|)))², in ascending order in float64; tolerances of one element serve all. */
+  /** Σ (eᵢ / (atolᵢ + rtolᵢ max(|y0ᵢ|, |y1ᵢ|)))² in the order of innerProduct; eᵢ = 0 gives 0; tolerances of one element serve all. */
   readonly scaledSquares: (error: Tensor, y0: Tensor, y1: Tensor, rtol: Float64Array, atol: Float64Array) => number;
   /** Index of the first element that is not finite, or -1. */
   readonly firstNonFinite: (x: Tensor) => number;

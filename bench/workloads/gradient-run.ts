@@ -1,0 +1,26 @@
+/**
+ * @file One run of a workload: loss and gradient, with the memory they took.
+ */
+import { meterBytes, scope, type Tensor } from "@dydt/tensor";
+import { valueAndGradient } from "@dydt/autodiff";
+import { normOf, type Outcome } from "../workloads.js";
+
+/** A loss of a tree of tensors, with the values at which it is differentiated. */
+export interface Differentiable<P> {
+  readonly parameters: P;
+  readonly loss: (parameters: P) => Tensor;
+}
+
+/** Computes loss and gradient, and forgets them: what is timed. */
+export const runGradient = <P>({ parameters, loss }: Differentiable<P>): void => {
+  scope(() => {
+    valueAndGradient(loss)(parameters);
+  });
+};
+
+/** Computes loss and gradient, and describes them: what is checked. */
+export const describeGradient = <P>({ parameters, loss }: Differentiable<P>): Outcome => {
+  const peak = meterBytes();
+  const { value, gradient } = valueAndGradient(loss)(parameters);
+  return { peakBytes: peak(), loss: value.item(), gradientNorm: normOf(gradient) };
+};

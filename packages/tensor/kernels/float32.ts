@@ -1,0 +1,89 @@
+/**
+ * @file The most used elementary functions on four float32 lanes, in AssemblyScript.
+ *
+ *   x = k ln 2 + r,  eˣ = 2ᵏ (1 + r + r² P(r))            ln 2 in two parts, the first of 10 bits
+ *   tanh a = a + a z T(z), z = a², for a ≤ 0.625;  1 − 2 / (e^2a + 1) above
+ *   σ(x)   = 1 / (1 + e⁻ˣ) for x ≥ 0, eˣ / (1 + eˣ) for x < 0
+ *   softplus(x) = max(x, 0) + 2 artanh s,  s = e / (2 + e),  e = e^−|x|,  2 artanh s = 2s + s z R(z),  z = s² ≤ 1/9, computed from 2s
+ *
+ * P, T and R, of degree 4, 4 and 3, interpolate at the Chebyshev nodes of their intervals, coefficients rounded to float32. At most 2 ulp.
+ * Clamps keep NaN as in float64.ts. The other functions of float32 tensors go through float64.
+ */
+
+// @ts-ignore: decorator
+@inline function c(x: f32): v128 { return f32x4.splat(x); }
+// @ts-ignore: decorator
+@inline function add(a: v128, b: v128): v128 { return f32x4.add(a, b); }
+// @ts-ignore: decorator
+@inline function sub(a: v128, b: v128): v128 { return f32x4.sub(a, b); }
+// @ts-ignore: decorator
+@inline function mul(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
+// @ts-ignore: decorator
+@inline function div(a: v128, b: v128): v128 { return f32x4.div(a, b); }
+// @ts-ignore: decorator
+@inline function select(mask: v128, yes: v128, no: v128): v128 { return v128.bitselect(yes, no, mask); }
+// @ts-ignore: decorator
+@inline function horner(p: v128, r: v128, a: f32): v128 { return add(mul(p, r), c(a)); }
+
+// 2ᵏ for −127 ≤ k ≤ 128: in the sum 2²³ + 127 + k the biased exponent stands in the lowest bits.
+// @ts-ignore: decorator
+@inline function powerOfTwo(k: v128): v128 { return i32x4.shl(add(k, c(8388735)), 23); }
+
+/** eʳ for r = x − k ln 2. */
+// @ts-ignore: decorator
+@inline function reduced(x: v128, k: v128): v128 {
+  const r = sub(sub(x, mul(k, c(0.693359375))), mul(k, c(-2.12194440054690581e-4)));
+  let p = c(0.0013926203828305006);
+  p = horner(p, r, 0.008363194763660431);
+  p = horner(p, r, 0.041666556149721146);
+  p = horner(p, r, 0.16666576266288757);
+  p = horner(p, r, 0.5);
+  return add(c(1), add(r, mul(mul(r, r), p)));
+}
+// @ts-ignore: decorator
+@inline function wholePart(x: v128): v128 { return f32x4.floor(add(mul(x, c(1.44269504088896341)), c(0.5))); }
+
+/** eˣ: ∞ above 88.72, gradual underflow below −87.34. */
+// @ts-ignore: decorator
+@inline export function exp(x: v128): v128 {
+  const clamped = f32x4.pmax(f32x4.pmin(x, c(89)), c(-104));
+  const k = wholePart(clamped);
+  const half = f32x4.floor(mul(k, c(0.5)));
+  return mul(mul(reduced(clamped, k), powerOfTwo(half)), powerOfTwo(sub(k, half)));
+}
+
+// @ts-ignore: decorator
+@inline export function tanh(x: v128): v128 {
+  const a = f32x4.pmin(f32x4.abs(x), c(10));
+  const z = mul(a, a);
+  let t = c(-0.006096714176237583);
+  t = horner(t, z, 0.020997179672122);
+  t = horner(t, z, -0.05385090783238411);
+  t = horner(t, z, 0.1333276927471161);
+  t = horner(t, z, -0.333333283662796);
+  const near = add(a, mul(mul(a, z), t));
+  const twice = add(a, a);
+  const k = wholePart(twice);
+  const e = mul(reduced(twice, k), powerOfTwo(k));
+  const far = sub(c(1), div(c(2), add(e, c(1))));
+  const magnitude = select(f32x4.gt(a, c(0.625)), far, near);
+  return v128.or(magnitude, v128.and(x, c(-0.0)));
+}
+
+// @ts-ignore: decorator
+@inline export function sigmoid(x: v128): v128 {
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  return div(select(f32x4.lt(x, c(0)), e, c(1)), add(c(1), e));
+}
+
+// @ts-ignore: decorator
+@inline export function softplus(x: v128): v128 {
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const twice = div(add(e, e), add(c(2), e));
+  const z = mul(twice, twice);
+  let r = c(0.2685149908065796 / 512);
+  r = horner(r, z, 0.28236618638038635 / 128);
+  r = horner(r, z, 0.40007561445236206 / 32);
+  r = horner(r, z, 0.6666663885116577 / 8);
+  return add(f32x4.max(x, c(0)), add(twice, mul(mul(twice, z), r)));
+}

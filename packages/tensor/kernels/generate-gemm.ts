@@ -1,0 +1,172 @@
+/**
+ * @file Writes the matrix products: register tiles of 4 × 2 vectors and of up to 8 × 1 vectors, all unrolled.
+ *
+ *   C[i, j] = Σₖ A[i, k] B[k, j], or C[i, j] + Σₖ A[i, k] B[k, j]
+ *
+ * Both operands have a row and a column stride, so transposes are free. Every element, in every tile, is summed in ascending k from 0 by multiplications and
+ * additions of the element type; where k is cut into blocks the sum goes on from its stored value, which is exact. So a row has the same bits in any batch.
+ *
+ * B is read from a packed panel of two vectors' (one vector's) width, unless it lies so already; A is packed in blocks of 4 rows where walking along its rows
+ * would touch another cache line at every k and the block is used for several panels. Sixteen vector registers hold 8 sums, 2 of B and one of A.
+ */
+import { lines, range, type Lanes } from "./types.js";
+
+const rowsOfWide = 4;
+
+/** One tile of `rows` × (`vectors` vectors), of which n columns exist; a tile that is not full passes through `spare`. */
+const tile = ({ bits, vector, lanes, splat }: Lanes, rows: number, vectors: number): string => {
+  const each = (f: (r: number, q: number) => string): readonly string[] => range(rows).flatMap((r) => range(vectors).map((q) => f(r, q)));
+  const row = (r: number): string => (r === 0 ? "a" : `a${r}`);
+  const result = (r: number): string => (r === 0 ? "to" : `to + step * ${r}`);
+  return lines(
+    `function tile${bits}_${rows}x${vectors}(a: usize, ars: usize, acs: usize, b: usize, brs: usize, k: i32, c: usize, ldc: usize, n: i32, mode: i32, spare: usize): void {`,
+    `  const full = n == ${vectors * lanes};`,
+    `  const to = full ? c : spare, step = full ? ldc : ${16 * vectors};`,
+    `  if (mode != OVERWRITE && !full) copyTile${bits}(c, ldc, to, step, ${rows}, n);`,
+    each((r, q) => `  let s${r}_${q} = ${vector}.splat(0);`),
+    `  if (mode == CONTINUE) {`,
+    each((r, q) => `    s${r}_${q} = v128.load(${result(r)}, ${16 * q});`),
+    `  }`,
+    range(rows - 1).map((r) => `  let a${r + 1}: usize = a + ars * ${r + 1};`),
+    `  for (let p = 0; p < k; p++) {`,
+    range(vectors).map((q) => `    const b${q} = v128.load(b, ${16 * q});`),
+    `    b += brs;`,
+    range(rows).flatMap((r) => [
+      `    const v${r} = ${splat}(${row(r)}); ${row(r)} += acs;`,
+      ...range(vectors).map((q) => `    s${r}_${q} = ${vector}.add(s${r}_${q}, ${vector}.mul(v${r}, b${q}));`),
+    ]),
+    `  }`,
+    `  if (mode == ADD) {`,
+    each((r, q) => `    s${r}_${q} = ${vector}.add(v128.load(${result(r)}, ${16 * q}), s${r}_${q});`),
+    `  }`,
+    each((r, q) => `  v128.store(${result(r)}, s${r}_${q}, ${16 * q});`),
+    `  if (!full) copyTile${bits}(to, step, c, ldc, ${rows}, n);`,
+    `}`,
+  );
+};
+
+/** Copies the first n columns of a tile. */
+const copyTile = ({ bits, bytes }: Lanes): string =>
+  lines(
+    `function copyTile${bits}(from: usize, fromStep: usize, to: usize, toStep: usize, rows: i32, n: i32): void {`,
+    `  for (let r = 0; r < rows; r++) {`,
+    bytes === 8
+      ? `    for (let j = 0; j < n; j++) store<i64>(to + 8 * j, load<i64>(from + 8 * j));`
+      : lines(
+          `    let j = 0;`,
+          `    for (; j + 2 <= n; j += 2) store<i64>(to + 4 * j, load<i64>(from + 4 * j));`,
+          `    if (j < n) store<i32>(to + 4 * j, load<i32>(from + 4 * j));`,
+        ),
+    `    from += fromStep; to += toStep;`,
+    `  }`,
+    `}`,
+  );
+
+/** Copies a panel of B, `width` columns of which n exist, to consecutive rows; the columns that do not exist become zeros. */
+const packB = ({ bits, scalar, lanes, bytes }: Lanes): string =>
+  lines(
+    `function packB${bits}(b: usize, brs: usize, bcs: usize, k: i32, n: i32, width: i32, to: usize): void {`,
+    `  if (n == ${2 * lanes} && bcs == ${bytes}) {`,
+    `    for (let p = 0; p < k; p++) { v128.store(to, v128.load(b)); v128.store(to, v128.load(b, 16), 16); to += 32; b += brs; }`,
+    `  } else if (n == ${2 * lanes}) {`,
+    range(2 * lanes - 1).map((q) => `    const b${q + 1} = bcs * ${q + 1};`),
+    `    for (let p = 0; p < k; p++) {`,
+    range(2 * lanes).map((q) => `      store<${scalar}>(to, load<${scalar}>(b${q === 0 ? "" : ` + b${q}`}), ${q * bytes});`),
+    `      to += 32; b += brs;`,
+    `    }`,
+    `  } else {`,
+    `    for (let p = 0; p < k; p++) {`,
+    `      let j = 0;`,
+    `      for (; j < n; j++) store<${scalar}>(to + j * ${bytes}, load<${scalar}>(b + j * bcs));`,
+    `      for (; j < width; j++) store<${scalar}>(to + j * ${bytes}, 0);`,
+    `      to += width * ${bytes}; b += brs;`,
+    `    }`,
+    `  }`,
+    `}`,
+  );
+
+/** Copies rows of A in blocks of 4, element (r, p) of a block at 4p + r. */
+const packA = ({ bits, scalar, bytes }: Lanes): string =>
+  lines(
+    `function packA${bits}(a: usize, ars: usize, acs: usize, m: i32, k: i32, to: usize): void {`,
+    `  for (let i = 0; i < m; i += ${rowsOfWide}) {`,
+    `    const rows = min(${rowsOfWide}, m - i);`,
+    `    let from = a + i * ars;`,
+    `    if (rows == ${rowsOfWide} && ars == ${bytes}) {`,
+    bytes === 4
+      ? `      for (let p = 0; p < k; p++) { v128.store(to, v128.load(from)); to += 16; from += acs; }`
+      : `      for (let p = 0; p < k; p++) { v128.store(to, v128.load(from)); v128.store(to, v128.load(from, 16), 16); to += 32; from += acs; }`,
+    `    } else {`,
+    `      for (let p = 0; p < k; p++) {`,
+    `        for (let r = 0; r < rows; r++) store<${scalar}>(to + r * ${bytes}, load<${scalar}>(from + r * ars));`,
+    `        to += ${rowsOfWide * bytes}; from += acs;`,
+    `      }`,
+    `    }`,
+    `  }`,
+    `}`,
+  );
+
+const product = (type: Lanes): string => {
+  const { bits, lanes, bytes } = type;
+  const call = (rows: number, vectors: number): string =>
+    `tile${bits}_${rows}x${vectors}(a + i * ats, ars, acs, panel, panelStride, k, cj + i * ldc, ldc, n, mode, spare)`;
+  return lines(
+    `/** All rows of one panel; rows i, i + 1, ... of a tile begin at a + i ats. */`,
+    `// @ts-ignore: decorator`,
+    `@inline function panel${bits}(m: i32, k: i32, n: i32, a: usize, ats: usize, ars: usize, acs: usize, panel: usize, panelStride: usize, cj: usize, ldc: usize, mode: i32, wide: bool, packed: bool, spare: usize): void {`,
+    `  let i = 0;`,
+    `  if (wide) {`,
+    `    for (; i + 4 <= m; i += 4) ${call(4, 2)};`,
+    `    switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: ${call(rows, 2)}; break;`).join(" ")} }`,
+    `  } else {`,
+    `    if (!packed) for (; i + 8 <= m; i += 8) ${call(8, 1)};`,
+    `    for (; i + 4 <= m; i += 4) ${call(4, 1)};`,
+    `    switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: ${call(rows, 1)}; break;`).join(" ")} }`,
+    `  }`,
+    `}`,
+    `export function gemm${bits}(m: i32, k: i32, n: i32, A: usize, ars: usize, acs: usize, B: usize, brs: usize, bcs: usize, C: usize, accumulate: bool, scratch: usize): void {`,
+    `  ars *= ${bytes}; acs *= ${bytes}; brs *= ${bytes}; bcs *= ${bytes};`,
+    `  const ldc: usize = n * ${bytes};`,
+    `  const packed = acs >= LONG_STRIDE && k >= LONG_SUM && n >= ${4 * lanes};`,
+    `  const blockM = packed ? BLOCK_M : m, blockK = accumulate ? k : BLOCK_K;`,
+    `  const packedB = scratch + 128, packedA = packedB + max(min(k, blockK), 64) * 32;`,
+    `  let p = 0;`,
+    `  do {`,
+    `    const kc = min(k - p, blockK);`,
+    `    const mode = p > 0 ? CONTINUE : accumulate ? ADD : OVERWRITE;`,
+    `    for (let i = 0; i < m; i += blockM) {`,
+    `      const mc = min(m - i, blockM);`,
+    `      let a = A + p * acs + i * ars, ats = ars, as = ars, ac = acs;`,
+    `      if (packed) { packA${bits}(a, ars, acs, mc, kc, packedA); a = packedA; ats = kc * ${bytes}; as = ${bytes}; ac = ${4 * bytes}; }`,
+    `      for (let j = 0; j < n;) {`,
+    `        const wide = n - j > ${lanes};`,
+    `        const width = wide ? ${2 * lanes} : ${lanes};`,
+    `        const nc = min(n - j, width);`,
+    `        let b = B + p * brs + j * bcs, bs = brs;`,
+    `        if (bcs != ${bytes} || nc != width || (mc > 12 && kc * brs > 16384)) { packB${bits}(b, brs, bcs, kc, nc, width, packedB); b = packedB; bs = width * ${bytes}; }`,
+    `        panel${bits}(mc, kc, nc, a, ats, as, ac, b, bs, C + i * ldc + j * ${bytes}, ldc, mode, wide, packed, scratch);`,
+    `        j += width;`,
+    `      }`,
+    `    }`,
+    `    p += blockK;`,
+    `  } while (p < k);`,
+    `}`,
+  );
+};
+
+/** AssemblyScript source of gemm32 and gemm64. */
+export const gemmSource = (type: Lanes): string =>
+  lines(
+    copyTile(type),
+    range(rowsOfWide).map((r) => tile(type, r + 1, 2)),
+    [1, 2, 3, 4, 8].map((r) => tile(type, r, 1)),
+    packB(type),
+    packA(type),
+    product(type),
+  );
+
+/** Constants that both element types share. */
+export const gemmConstants = lines(
+  `const OVERWRITE = 0, ADD = 1, CONTINUE = 2;`,
+  `const BLOCK_M = 128, BLOCK_K = 1024, LONG_STRIDE: usize = 256, LONG_SUM = 64;`,
+);

@@ -1,0 +1,163 @@
+/**
+ * @file Elementwise operations by WebAssembly. What has no kernel (integers, mixed types, powers, unusual broadcasts) is left to the plain-JavaScript set.
+ */
+import { bytesPerElement, isFloat } from "../dtype.js";
+import { memoryView } from "../memory.js";
+import type { Shape } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import { jsKernels } from "./js.js";
+import type { BinaryOp, Kernels, UnaryOp } from "./kernels.js";
+import type { KernelFunction, KernelFunctions } from "./wasm-module.js";
+import { addressOf, addressOfResult, beginCall, deliver, reserve } from "./wasm-operands.js";
+
+type Pass = (n: number, x: number, out: number) => void;
+type Table<K extends string, F> = Readonly<Partial<Record<K, F>>>;
+
+/** Elements of float32 that go through float64 at a time. */
+const block = 512;
+
+/** A float32 pass that computes in float64, block by block, and rounds once. */
+const throughFloat64 =
+  ({ promote, demote }: KernelFunctions, pass: Pass): Pass =>
+  (n, x, out) => {
+    const wide = reserve(8 * Math.min(n, block));
+    for (let i = 0; i < n; i += block) {
+      const count = Math.min(block, n - i);
+      promote!(count, x + 4 * i, wide);
+      pass(count, wide, wide);
+      demote!(count, wide, out + 4 * i);
+    }
+  };
+
+// prettier-ignore
+const inBothTypes = ["neg", "square", "sqrt", "reciprocal", "abs", "floor", "sign", "relu", "step", "exp", "tanh", "sigmoid", "softplus"] as const;
+const inFloat64 = ["expm1", "log", "log1p", "erf", "gelu"] as const;
+
+const unaryTables = (f: KernelFunctions): readonly [float64: Table<UnaryOp, Pass>, float32: Table<UnaryOp, Pass>] => {
+  const turned =
+    (turns: number): Pass =>
+    (n, x, out) =>
+      f["sine64"]!(n, x, out, turns);
+  const only64: Table<UnaryOp, Pass> = { sin: turned(0), cos: turned(1), ...Object.fromEntries(inFloat64.map((op) => [op, f[`${op}64`]!])) };
+  const both = (bits: number): Table<UnaryOp, Pass> => Object.fromEntries(inBothTypes.map((op) => [op, f[`${op}${bits}`]!]));
+  const through = Object.fromEntries(Object.entries(only64).map(([op, pass]) => [op, throughFloat64(f, pass)]));
+  return [
+    { ...both(64), ...only64 },
+    { ...both(32), ...through },
+  ];
+};
+
+const binaryTable = (f: KernelFunctions, bits: number): Table<BinaryOp, KernelFunction> => ({
+  add: f[`add${bits}`]!,
+  sub: f[`sub${bits}`]!,
+  mul: f[`mul${bits}`]!,
+  div: f[`div${bits}`]!,
+  maximum: f[`max${bits}`]!,
+  minimum: f[`min${bits}`]!,
+});
+
+/** Whether `part` is the end of `shape`, so that it repeats as a whole. */
+const isEnd = (part: Shape, shape: Shape): boolean => {
+  let first = 0;
+  while (first < part.length && part[first] === 1) first++;
+  const lead = shape.length - part.length;
+  for (let i = first; i < part.length; i++) if (part[i] !== shape[lead + i]) return false;
+  return true;
+};
+
+/** Whether `part` is the beginning of `shape`, with ones behind, so that each of its elements repeats. */
+const isBeginning = (part: Shape, shape: Shape): boolean => {
+  if (part.length !== shape.length) return false;
+  let end = part.length;
+  while (end > 0 && part[end - 1] === 1) end--;
+  for (let i = 0; i < end; i++) if (part[i] !== shape[i]) return false;
+  return true;
+};
+
+/** The elementwise part of the set. */
+export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | "binary" | "binaryNumber"> => {
+  const [unary64, unary32] = unaryTables(f);
+  const binary64 = binaryTable(f, 64);
+  const binary32 = binaryTable(f, 32);
+  const { addNumber32, mulNumber32, divNumber32, subFromNumber32, divideNumber32 } = f;
+
+  const unary: Kernels["unary"] = (op, x, out) => {
+    const dtype = out.dtype;
+    const pass = x.dtype !== dtype ? undefined : dtype === "float64" ? unary64[op] : dtype === "float32" ? unary32[op] : undefined;
+    if (pass === undefined) return jsKernels.unary(op, x, out);
+    beginCall();
+    const from = addressOf(x);
+    const to = addressOfResult(out);
+    pass(out.size, from, to);
+    deliver(out, to);
+  };
+
+  const binary: Kernels["binary"] = (op, a, b, out) => {
+    const dtype = out.dtype;
+    const n = out.size;
+    const kernel = dtype === "float64" ? binary64[op] : dtype === "float32" ? binary32[op] : undefined;
+    if (kernel === undefined || a.dtype !== dtype || b.dtype !== dtype || n === 0) return jsKernels.binary(op, a, b, out);
+    // Rows of `length` elements; for each operand the elements from row to row, and whether it runs along a row or repeats one element.
+    let length = n;
+    let rowA = 0;
+    let rowB = 0;
+    let runA = 1;
+    let runB = 1;
+    if (a.size !== n || b.size !== n) {
+      const full = a.size === n ? a : b;
+      const part = full === a ? b : a;
+      if (full.size !== n) return jsKernels.binary(op, a, b, out);
+      const repeats = part.size === 1 || !isEnd(part.shape, out.shape);
+      if (repeats && part.size !== 1 && !isBeginning(part.shape, out.shape)) return jsKernels.binary(op, a, b, out);
+      length = repeats ? n / part.size : part.size;
+      const step = repeats ? 1 : 0;
+      rowA = full === a ? length : step;
+      rowB = full === a ? step : length;
+      if (repeats && full === a) runB = 0;
+      else if (repeats) runA = 0;
+    }
+    const bytes = bytesPerElement[dtype];
+    beginCall();
+    const left = addressOf(a);
+    const right = addressOf(b);
+    const to = addressOfResult(out);
+    kernel(n / length, length, left, rowA * bytes, runA, right, rowB * bytes, runB, to);
+    deliver(out, to);
+  };
+
+  /** The address of one number, to be repeated. */
+  const placed = (value: number, dtype: "float64" | "float32"): number => {
+    const address = reserve(16);
+    memoryView(dtype)[address / bytesPerElement[dtype]] = value;
+    return address;
+  };
+
+  /** x ∘ number or number ∘ x, computed in float64 and rounded once; the larger and the smaller are the same when the number is rounded first. */
+  const withNumber32 = (op: BinaryOp, n: number, x: number, value: number, isFirst: boolean, out: number): void => {
+    if (op === "add") addNumber32!(n, x, value, out);
+    else if (op === "sub" && isFirst) subFromNumber32!(n, x, value, out);
+    else if (op === "sub") addNumber32!(n, x, -value, out);
+    else if (op === "mul") mulNumber32!(n, x, value, out);
+    else if (op === "div" && isFirst) divideNumber32!(n, x, value, out);
+    else if (op === "div") divNumber32!(n, x, value, out);
+    else binary32[op]!(1, n, x, 0, 1, placed(value, "float32"), 0, 0, out);
+  };
+
+  const binaryNumber: Kernels["binaryNumber"] = (op, a, b, out) => {
+    const dtype = out.dtype;
+    const isFirst = typeof a === "number";
+    const x = (isFirst ? b : a) as Tensor;
+    const value = (isFirst ? a : b) as number;
+    if (op === "pow" && value === 2 && !isFirst) return unary("square", x, out);
+    if (!isFloat(dtype) || x.dtype !== dtype || op === "pow") return jsKernels.binaryNumber(op, a, b, out);
+    beginCall();
+    const from = addressOf(x);
+    const to = addressOfResult(out);
+    if (dtype === "float32") withNumber32(op, out.size, from, value, isFirst, to);
+    else if (isFirst) binary64[op]!(1, out.size, placed(value, "float64"), 0, 0, from, 0, 1, to);
+    else binary64[op]!(1, out.size, from, 0, 1, placed(value, "float64"), 0, 0, to);
+    deliver(out, to);
+  };
+
+  return { unary, binary, binaryNumber };
+};
