@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as dydt from "@dydt/tensor";
 import { checkGradients, gradient, stopGradient } from "@dydt/autodiff";
-import { isTensor, random, type Range, type Tensor } from "@dydt/tensor";
+import { isTensor, random, type Range, type Tensor, affine, affineProduct, embedAt, tanhSlope } from "@dydt/tensor";
 
 const {
   abs, add, at, broadcastTo, cast, clip, concat, copy, cos, div, elu, embed, erf, exp, expm1, flip, gelu, geluExact, identity, innerProducts, leakyRelu, log, log1p, logSoftmax, logsumexp,
@@ -44,6 +44,7 @@ const lines: Readonly<Record<string, readonly Line[]>> = {
   sin: [[([x]) => sin(x!), one]],
   cos: [[([x]) => cos(x!), one]],
   tanh: [[([x]) => tanh(x!), one]],
+  tanhSlope: [[([a, b]) => tanhSlope(a!, b!), two], [([a]) => tanhSlope(a!, a!), one]],
   sigmoid: [[([x]) => sigmoid(x!), one]],
   softplus: [[([x]) => softplus(x!), one]],
   erf: [[([x]) => erf(x!), one]],
@@ -72,6 +73,8 @@ const lines: Readonly<Record<string, readonly Line[]>> = {
     [([a, b]) => matmul(a!, b!), [[2, 3], [3, 2]]], [([a, b]) => matmul(a!, b!), [[3], [3]]], [([a, b]) => matmul(a!, b!), [[3], [2, 3, 2]]], [([a, b]) => matmul(a!, b!), [[2, 2, 3], [3]]],
     [([a, b]) => matmul(a!, b!), [[2, 1, 2, 3], [3, 3, 1]]], [([a, b]) => matmul(a!, b!), [[2, 2, 3], [3, 2]]], [([a]) => matmul(a!, a!), [[2, 2]]],
   ],
+  affineProduct: [[([x, w, b]) => affineProduct(x!, w!, b!), [[2, 3], [3, 2], [2]]]],
+  affine: [[([x, w, b]) => affine(x!, w!, b!), [[3], [3, 2], [2]]], [([x, w, b]) => affine(x!, w!, b!), [[2, 1, 3], [3, 2], [2]]]],
   matrixProduct: [[true, false].flatMap((p) => [true, false].map((q): Line => [([a, b]) => matrixProduct(a!, b!, p, q), [p ? [3, 2] : [2, 3], q ? [2, 3] : [3, 2]]]))].flat(),
   reshape: [[([x]) => reshape(x!, [3, -1]), one]],
   transpose: [[([x]) => transpose(x!), one], [([x]) => transpose(x!, [-1, 0, 1]), [[2, 3, 2]]]],
@@ -79,8 +82,9 @@ const lines: Readonly<Record<string, readonly Line[]>> = {
   embed: [[([x]) => embed(x!, [3, 4], [[1, 3], [null, 3]]), one]],
   at: [[([x]) => at(x!, -1), one], [([x]) => at(x!, 0), [[2]]]],
   flip: [[([x]) => flip(x!, 1), one]],
+  embedAt: [[([x]) => embedAt(x!, [4, 2, 3], -2), one], [([x]) => embedAt(x!, [2], 1), [[]]]],
   concat: [[([a, b]) => concat([a!, b!, a!], -1), [[2, 3], [2, 1]]]],
-  stack: [[([a, b]) => stack([a!, b!], 1), two]],
+  stack: [[([a, b]) => stack([a!, b!], 1), two], [([a, b]) => stack([a!, b!, a!]), two], [([a]) => stack([a!, a!], -1), one]],
   split: [[([x]) => split(x!, [1, 0, 2], 1), one]],
   pad: [[([x]) => pad(x!, [[1, 0], [0, 2]]), one]],
   broadcastTo: [[([x]) => broadcastTo(x!, [2, 2, 3]), [[2, 1]]], [([x]) => broadcastTo(x!, [2, 3]), [[]]]],

@@ -6,7 +6,7 @@
  * f(t₁, y₁) is carried into the next step, as its first stage, and evaluated only when somebody asks for it: that step, or, where it is the last stage of this
  * one, the error, dense output or the stiffness.
  */
-import { lazily, type DenseStep, type EmbeddedStep, type Leaves, type Step, type StiffnessStep } from "./step.js";
+import { lazily, type DenseStep, type EmbeddedStep, type Leaves, type StagePair, type Step, type StiffnessStep } from "./step.js";
 import { checkTableau, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
 import type { Ode, Term } from "./term.js";
 import type { Solver } from "./solver.js";
@@ -45,22 +45,25 @@ export const explicitRungeKutta = <const T extends Tableau>(tableau: T): Solver<
   });
 };
 
-const pick = <T>({ indices }: { readonly indices: readonly number[] }, list: readonly T[]): readonly T[] => indices.map((i) => list[i]!);
+const pick = <T>(indices: readonly number[], list: readonly T[]): readonly T[] => {
+  const picked = new Array<T>(indices.length);
+  for (let i = 0; i < indices.length; i++) picked[i] = list[indices[i]!]!;
+  return picked;
+};
 
 const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time, y0: Leaves, carry: Leaves): Step => {
   const { rows, c, stages, solution, estimate, interpolant, stiffness, firstSameAsLast } = tableau;
   const h = term.differential(t0, t1);
-  const combine = (base: Leaves | null, row: SparseRow): Leaves => term.combine(base, row.weights, pick(row, slopes), h);
-  const timeOf = (i: number): Time => (c[i] === 1 ? t1 : timeAlong(t0, c[i]!, h));
-  const slopes: Leaves[] = [];
-  const states: Leaves[] = [];
+  const slopes: Leaves[] = [carry];
+  const states: Leaves[] = [y0];
   const eager = firstSameAsLast ? stages - 1 : stages;
-  for (let i = 0; i < eager; i++) {
-    const state = i === 0 ? y0 : combine(y0, rows[i]!);
+  for (let i = 1; i < eager; i++) {
+    const state = combine(y0, rows[i]!);
     states.push(state);
-    slopes.push(i === 0 ? carry : term.slope(timeOf(i), state));
+    slopes.push(term.slope(c[i] === 1 ? t1 : timeAlong(t0, c[i]!, h), state));
   }
   const y1 = combine(y0, solution);
+  /** All stages. */
   const complete = lazily((): readonly Leaves[] => {
     if (firstSameAsLast) {
       states.push(y1);
@@ -69,37 +72,25 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
     return slopes;
   });
   const next = lazily(() => (firstSameAsLast ? complete()[stages - 1]! : term.slope(t1, y1)));
-  const error = estimate === undefined ? undefined : lazily(() => (complete(), combine(null, estimate)));
-  const record: Step = {
-    t0: timeValue(t0),
-    t1: timeValue(t1),
-    h,
-    y0,
-    y1,
-    get carry(): Leaves {
-      return next();
-    },
-  };
-  if (error !== undefined) Object.defineProperty(record, "error", { get: error, enumerable: true });
-  return Object.assign(record, dense(), pair());
+  const [from, to] = [timeValue(t0), timeValue(t1)];
+  if (estimate === undefined) return withEvaluation({ t0: from, t1: to, h, y0, y1, get carry() { return next(); } }); // prettier-ignore
+  const error = lazily(() => (complete(), combine(null, estimate)));
+  return withEvaluation({ t0: from, t1: to, h, y0, y1, get carry() { return next(); }, get error() { return error(); } }); // prettier-ignore
 
-  function dense(): Partial<DenseStep> {
-    if (interpolant === undefined) return {};
-    const { coefficients } = interpolant;
-    return { at: (t: Time): Leaves => term.combine(y0, denseWeights(coefficients, t0, h, t), pick(interpolant, complete()), h) };
+  function combine(base: Leaves | null, row: SparseRow): Leaves {
+    return term.combine(base, row.weights, pick(row.indices, slopes), h);
   }
 
-  function pair(): Partial<StiffnessStep> {
-    if (stiffness === undefined) return {};
-    const [i, j] = stiffness;
-    return {
-      stiffness: () => {
-        complete();
-        return {
-          slopes: y0.map((_, leaf) => sub(slopes[i]![leaf]!, slopes[j]![leaf]!)),
-          states: y0.map((_, leaf) => sub(states[i]![leaf]!, states[j]![leaf]!)),
-        };
-      },
-    };
+  /** Adds what the tableau has besides: evaluation in between, and two stages at one time. */
+  function withEvaluation(record: Step & { readonly error?: Leaves; at?: DenseStep["at"]; stiffness?: StiffnessStep["stiffness"] }): Step {
+    if (interpolant !== undefined)
+      record.at = (t) => term.combine(y0, denseWeights(interpolant.coefficients, t0, h, t), pick(interpolant.indices, complete()), h);
+    if (stiffness !== undefined) record.stiffness = () => pairOf(complete(), states, stiffness);
+    return record;
   }
+};
+
+const pairOf = (slopes: readonly Leaves[], states: readonly Leaves[], [i, j]: readonly [number, number]): StagePair => {
+  const difference = (list: readonly Leaves[]): Leaves => list[i]!.map((leaf, k) => sub(leaf, list[j]![k]!));
+  return { slopes: difference(slopes), states: difference(states) };
 };

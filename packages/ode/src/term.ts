@@ -36,6 +36,13 @@ const scaled = (weights: Weights, h: Time): Weights => {
   return mul(isTensor(weights) ? weights : tensor(weights), h);
 };
 
+/** The tensors in one place of several states. */
+const leafOf = (states: readonly Leaves[], i: number): Tensor[] => {
+  const list = new Array<Tensor>(states.length);
+  for (let k = 0; k < states.length; k++) list[k] = states[k]![i]!;
+  return list;
+};
+
 /** Called at each evaluation of the field. */
 export type EvaluationCounter = () => void;
 
@@ -57,13 +64,8 @@ export const odeTerm = <Y>(f: (t: Tensor, y: Y) => Y, form: Y, leaves: Leaves, c
     differential: (t0: Time, t1: Time): Time => timeBetween(t0, t1),
     combine: (base: Leaves | null, weights: Weights, slopes: readonly Leaves[], h: Time): Leaves => {
       const factors = scaled(weights, h);
-      return leaves.map((_, i) =>
-        weightedSum(
-          base === null ? null : base[i]!,
-          factors,
-          slopes.map((slope) => slope[i]!),
-        ),
-      );
+      if (leaves.length === 1) return [weightedSum(base === null ? null : base[0]!, factors, leafOf(slopes, 0))];
+      return leaves.map((_, i) => weightedSum(base === null ? null : base[i]!, factors, leafOf(slopes, i)));
     },
   });
 };

@@ -4,7 +4,7 @@
  * In a discrete adjoint the steps are constant fractions of the interval: t = (1 − σ) T₀ + σ T₁ with σ off the tape, so that
  * T̄₀ = (1 − σ) t̄ and T̄₁ = σ t̄, while the value stays exactly the one that the forward solve used.
  */
-import { add, cast, isTensor, mul, primitive, sub, tensor, wrap, type Dtype, type Primitive, type Tensor } from "@dydt/tensor";
+import { add, cast, isTensor, mul, primitive, scalar, sub, tensor, type Dtype, type Primitive, type Tensor } from "@dydt/tensor";
 import { defineVjp } from "@dydt/autodiff";
 
 /** A time: a number, or a 0-d float64 tensor. */
@@ -26,7 +26,7 @@ export const timeAlong = (t: Time, c: number, h: Time): Time => {
 /** The time as the field gets it: a 0-d tensor of the state's type. */
 export const timeTensor = (t: Time, dtype: Dtype): Tensor => {
   if (isTensor(t)) return t.dtype === dtype ? t : cast(t, dtype);
-  return wrap(dtype === "float32" ? Float32Array.of(t) : Float64Array.of(t), [], dtype);
+  return scalar(t, dtype);
 };
 
 const pinned: Primitive<[value: number, start: Tensor, end: Tensor, fraction: number]> = defineVjp(

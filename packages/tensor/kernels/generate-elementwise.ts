@@ -62,16 +62,19 @@ const simple = ({ vector, scalar }: Lanes): Readonly<Record<string, (x: string) 
   };
 };
 
-const binaryOps = ["add", "sub", "mul", "div", "max", "min"] as const;
+const binaryOps = ["add", "sub", "mul", "div", "max", "min", "tanhSlope"] as const;
 
 /**
  * m rows of n elements; the operands' rows are `ra` and `rb` bytes apart, and along a row an operand has n elements (`ca`, `cb` true) or repeats one.
  */
 const binary = ({ bits, lanes, vector, scalar, bytes, splat }: Lanes, op: string): string => {
   const infix: Readonly<Record<string, string>> = { add: "+", sub: "-", mul: "*", div: "/" };
-  const scalarOp = (x: string, y: string): string => (infix[op] === undefined ? `${op}<${scalar}>(${x}, ${y})` : `${x} ${infix[op]} ${y}`);
+  const scalarOp = (x: string, y: string): string =>
+    op === "tanhSlope" ? `${x} * (1 - ${y} * ${y})` : infix[op] === undefined ? `${op}<${scalar}>(${x}, ${y})` : `${x} ${infix[op]} ${y}`;
+  const vectorOp = (x: string, y: string): string =>
+    op === "tanhSlope" ? `${vector}.mul(${x}, ${vector}.sub(${vector}.splat(1), ${vector}.mul(${y}, ${y})))` : `${vector}.${op}(${x}, ${y})`;
   const loop = (left: string, right: string): string =>
-    `for (; i + ${lanes} <= n; i += ${lanes}) { v128.store(out, ${vector}.${op}(${left}, ${right})); p += 16; q += 16; out += 16; }`;
+    `for (; i + ${lanes} <= n; i += ${lanes}) { const u = ${left}, v = ${right}; v128.store(out, ${vectorOp("u", "v")}); p += 16; q += 16; out += 16; }`;
   return lines(
     `export function ${op}${bits}(m: i32, n: i32, a: usize, ra: i32, ca: bool, b: usize, rb: i32, cb: bool, out: usize): void {`,
     `  for (let row = 0; row < m; row++) {`,
@@ -87,7 +90,7 @@ const binary = ({ bits, lanes, vector, scalar, bytes, splat }: Lanes, op: string
     `      ${loop("s", "v128.load(q)")}`,
     `      p = a;`,
     `    }`,
-    `    for (; i < n; i++) { store<${scalar}>(out, ${scalarOp(`load<${scalar}>(p)`, `load<${scalar}>(q)`)}); p += ca ? ${bytes} : 0; q += cb ? ${bytes} : 0; out += ${bytes}; }`,
+    `    for (; i < n; i++) { const x = load<${scalar}>(p), y = load<${scalar}>(q); store<${scalar}>(out, ${scalarOp("x", "y")}); p += ca ? ${bytes} : 0; q += cb ? ${bytes} : 0; out += ${bytes}; }`,
     `    a += ra; b += rb;`,
     `  }`,
     `}`,

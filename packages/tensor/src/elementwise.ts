@@ -115,6 +115,8 @@ export const mul = binary("mul");
 export const div = binary("div");
 /** aᵇ, as IEEE 754's pow: x⁰ = 1 for every x. */
 export const pow = binary("pow");
+/** a (1 − b²): how a cotangent a is pulled back through b = tanh x. */
+export const tanhSlope = binary("tanhSlope");
 /** The larger operand, NaN if either is; at a tie each gets half the derivative. */
 export const maximum = binary("maximum");
 /** The smaller operand, NaN if either is; at a tie each gets half the derivative. */

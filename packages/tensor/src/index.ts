@@ -13,15 +13,15 @@ export { random, type Random, type RandomOptions } from "./random.js";
 export {
   abs, add, cast, clip, cos, div, elu, equal, erf, exp, expm1, floor, gelu, geluExact, greater, greaterEqual, isFinite, leakyRelu, less, lessEqual, log, log1p,
   logicalAnd, logicalNot, logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, silu, sin, softplus, sqrt, square, step, sub,
-  tanh, where, type Operand,
+  tanh, tanhSlope, where, type Operand,
 } from "./elementwise.js"; // prettier-ignore
 export {
   all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, softmax, stopGradient, sum, variance, weightedSum, type ReduceOptions,
 } from "./reduce.js"; // prettier-ignore
-export { at, broadcastTo, copy, identity, reshape, sumTo, transpose } from "./movement.js";
+export { at, broadcastTo, copy, embedAt, identity, reshape, sumTo, transpose } from "./movement.js";
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
-export { matmul, matrixProduct } from "./linalg.js";
+export { affine, affineProduct, matmul, matrixProduct } from "./linalg.js";
 export { setMatmulBackend, type MatmulBackend } from "./backend/matmul.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";
@@ -30,7 +30,7 @@ export {
   activeRecorders, beginEpoch, endEpoch, inTemporaryRegion, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
 } from "./recorder.js"; // prettier-ignore
 export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
-export { elementsOf, isTensor, recycle, setSlot, slotOf, wrap } from "./tensor.js";
+export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
 export { power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
 export type { Kernels, MatmulLayout } from "./backend/kernels.js";

@@ -2,7 +2,6 @@
  * @file Tensors joined, and cut apart again.
  */
 import { DtypeError, ShapeError } from "./errors.js";
-import { reshape } from "./movement.js";
 import { primitive } from "./primitive.js";
 import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "./shape.js";
 import { slice, type Range } from "./slicing.js";
@@ -47,18 +46,29 @@ export const concat = primitive("concat", (list: readonly Tensor[], axis: number
  *
  * @param axis - position of the new axis, default 0; negative counts from the end of the result.
  */
-export const stack = (list: readonly Tensor[], axis = 0): Tensor => {
+export const stack = primitive("stack", (list: readonly Tensor[], axis: number = 0): Tensor => {
   const [first] = list;
   if (first === undefined) throw new ShapeError("stack needs at least one tensor");
-  const which = normalizeAxis("stack", axis, first.rank + 1);
-  for (const x of list)
-    if (!sameShape(x.shape, first.shape))
-      throw new ShapeError(`stack got shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}, which must be equal`);
-  return concat(
-    list.map((x) => reshape(x, [...x.shape.slice(0, which), 1, ...x.shape.slice(which)])),
-    which,
-  );
-};
+  const { shape, dtype } = first;
+  const which = normalizeAxis("stack", axis, shape.length + 1);
+  for (const x of list) {
+    if (x.dtype !== dtype) throw new DtypeError(`stack got ${dtype} and ${x.dtype}: convert one of them with cast`);
+    if (!sameShape(x.shape, shape)) throw new ShapeError(`stack got shapes ${formatShape(shape)} and ${formatShape(x.shape)}, which must be equal`);
+  }
+  const out = allocate([...shape.slice(0, which), list.length, ...shape.slice(which)], dtype);
+  const inner = sizeOf(shape.slice(which));
+  const to = arrayOf(out);
+  for (let k = 0; k < list.length; k++) {
+    const x = list[k]!;
+    const from = arrayOf(x);
+    for (let i = 0, block = out.offset + k * inner; i < x.size; block += list.length * inner) {
+      if (inner > 16) to.set(from.subarray(x.offset + i, x.offset + i + inner), block);
+      else for (let e = 0; e < inner; e++) to[block + e] = from[x.offset + i + e]!;
+      i += inner;
+    }
+  }
+  return out;
+});
 
 /**
  * Cuts a tensor along an axis into parts of the given lengths.

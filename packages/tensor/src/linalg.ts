@@ -12,14 +12,8 @@ import { primitive } from "./primitive.js";
 import { broadcastShapes, formatShape, sizeOf } from "./shape.js";
 import { allocate, type Tensor } from "./tensor.js";
 
-/**
- * op(A) op(B) for matrices `[m, k]`, `[k, n]`, or batches `[s, m, k]`, `[s, k, n]` of one length.
- *
- * @param transposeA - reads A as stored `[k, m]`.
- * @param transposeB - reads B as stored `[n, k]`.
- * @throws ShapeError when the inner lengths or the batches differ.
- */
-export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transposeA: boolean = false, transposeB: boolean = false): Tensor => {
+/** The numbers of op(A) op(B), by whoever multiplies. */
+const multiply = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor => {
   const dtype = commonDtype("matmul", a.dtype, b.dtype);
   if (!isFloat(dtype) || a.dtype !== b.dtype)
     throw new DtypeError(`matmul needs two tensors of one float type, got ${a.dtype} and ${b.dtype}: convert with cast`);
@@ -41,7 +35,51 @@ export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transpos
   const layout = { batch, m, k, n, transposeA, transposeB, strideA: m * k, strideB: k * n };
   if (matmulBackend === null || !matmulBackend.multiply(a, b, layout, out)) kernels.matmul(a, b, layout, out);
   return out;
+};
+
+/**
+ * op(A) op(B) for matrices `[m, k]`, `[k, n]`, or batches `[s, m, k]`, `[s, k, n]` of one length.
+ *
+ * @param transposeA - reads A as stored `[k, m]`.
+ * @param transposeB - reads B as stored `[n, k]`.
+ * @throws ShapeError when the inner lengths or the batches differ.
+ */
+export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transposeA: boolean = false, transposeB: boolean = false): Tensor =>
+  multiply(a, b, transposeA, transposeB),
+);
+
+/**
+ * x W + b as one operation, for x `[batch, in]`, W `[in, out]` and b `[out]`: the same bits as `matmul(x, W).add(b)`.
+ *
+ * @throws ShapeError when the lengths do not fit.
+ */
+export const affineProduct = primitive("affine", (x: Tensor, weight: Tensor, bias: Tensor): Tensor => {
+  const out = multiply(x, weight, false, false);
+  if (bias.rank !== 1 || bias.size !== out.shape[1] || bias.dtype !== out.dtype)
+    throw new ShapeError(
+      `affine got a bias of shape ${formatShape(bias.shape)} and type ${bias.dtype} for products of shape ${formatShape(out.shape)} and type ${out.dtype}`,
+    );
+  kernels.binary("add", out, bias, out);
+  return out;
 });
+
+/**
+ * x W + b, the linear layer.
+ *
+ * @param x - `[..., in]`; a vector `[in]` is one row.
+ * @param weight - `[in, out]`.
+ * @param bias - `[out]`.
+ * @returns `[..., out]`.
+ * @throws ShapeError when the lengths do not fit.
+ * @example
+ * expectClose(affine(tensor([1, 2]), tensor([[1, 0], [0, 1]]), tensor([10, 20])), [11, 22]);
+ */
+export const affine = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => {
+  if (x.rank === 2) return affineProduct(x, weight, bias);
+  if (x.rank === 0) throw new ShapeError("affine got a single number: its first operand needs at least one axis");
+  const lead = x.shape.slice(0, -1);
+  return reshape(affineProduct(reshape(x, [sizeOf(lead), x.shape[x.rank - 1]!]), weight, bias), [...lead, weight.shape[1] ?? 0]);
+};
 
 /**
  * The matrix product, with NumPy's rules: vectors are rows on the left and columns on the right, further axes are batches and broadcast.

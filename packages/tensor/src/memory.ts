@@ -39,19 +39,24 @@ export interface Chunk {
   readonly bytes: number;
 }
 
-const makeViews = (): Readonly<Record<Dtype, TypedArray>> => ({
-  float64: new Float64Array(memory.buffer),
-  float32: new Float32Array(memory.buffer),
-  int32: new Int32Array(memory.buffer),
-  bool: new Uint8Array(memory.buffer),
-});
+let floats64 = new Float64Array(memory.buffer);
+let floats32 = new Float32Array(memory.buffer);
+let integers = new Int32Array(memory.buffer);
+let bytes8 = new Uint8Array(memory.buffer);
 
-let views = makeViews();
+const makeViews = (): void => {
+  floats64 = new Float64Array(memory.buffer);
+  floats32 = new Float32Array(memory.buffer);
+  integers = new Int32Array(memory.buffer);
+  bytes8 = new Uint8Array(memory.buffer);
+};
+
 let top = 0;
 const free = new Map<number, Chunk[]>();
 
 /** The present view of the whole memory as elements of one type; made anew when the memory has grown. */
-export const memoryView = (dtype: Dtype): TypedArray => views[dtype];
+export const memoryView = (dtype: Dtype): TypedArray =>
+  dtype === "float64" ? floats64 : dtype === "float32" ? floats32 : dtype === "int32" ? integers : bytes8;
 
 /**
  * A chunk of at least `bytes` bytes, contents undefined.
@@ -92,5 +97,5 @@ const grow = (missing: number, bytes: number): void => {
       { cause },
     );
   }
-  views = makeViews();
+  makeViews();
 };

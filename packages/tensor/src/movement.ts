@@ -69,6 +69,17 @@ export const at = primitive("at", (x: Tensor, i: number): Tensor => {
   return alias(x, shape, index * sizeOf(shape));
 });
 
+/** Zeros of `shape` with x as element i along the first axis: the transpose of {@link at}. */
+export const embedAt = primitive("embedAt", (x: Tensor, shape: Shape, i: number): Tensor => {
+  const out = allocate(shape, x.dtype);
+  const to = arrayOf(out);
+  const from = arrayOf(x);
+  to.fill(0, out.offset, out.offset + out.size);
+  const start = out.offset + (i < 0 ? i + shape[0]! : i) * x.size;
+  for (let e = 0; e < x.size; e++) to[start + e] = from[x.offset + e]!;
+  return out;
+});
+
 /**
  * Repeats axes of length 1, and missing ones in front, to fill a shape.
  *

@@ -58,8 +58,8 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
   let index = -1; // the chunk that is being filled
   let position = 0;
   let end = 0;
-  const recycled = new Map<number, number[]>();
-  const dependents: Region[] = [];
+  let recycled: Map<number, number[]> | null = null;
+  let dependents: Region[] | null = null;
 
   const nextChunk = (bytes: number): void => {
     while (++index < chunks.length) if (chunks[index]!.bytes >= bytes) break;
@@ -75,7 +75,7 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
     allocate: (bytes) => {
       const size = aligned(bytes);
       count(region, size);
-      const reused = recycled.size === 0 ? undefined : recycled.get(size)?.pop();
+      const reused = recycled?.get(size)?.pop();
       if (reused !== undefined) return reused;
       if (position + size > end) nextChunk(size);
       const offset = position;
@@ -85,18 +85,20 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
     recycle: (offset, bytes) => {
       const size = aligned(bytes);
       count(region, -size);
-      const list = recycled.get(size);
+      const list = (recycled ??= new Map<number, number[]>()).get(size);
       if (list === undefined) recycled.set(size, [offset]);
       else list.push(offset);
     },
     adopt: (dependent) => {
-      dependents.push(dependent);
+      (dependents ??= []).push(dependent);
     },
     reset: () => {
-      if (dependents.length > 0) for (const dependent of dependents.splice(0)) dependent.close();
+      const closing = dependents;
+      dependents = null;
+      closing?.forEach((dependent) => dependent.close());
       region.generation++;
       count(region, -region.used);
-      if (recycled.size > 0) recycled.clear();
+      recycled?.clear();
       index = chunks.length === 0 ? -1 : 0;
       position = index < 0 ? 0 : chunks[0]!.offset;
       end = index < 0 ? 0 : position + chunks[0]!.bytes;

@@ -4,24 +4,41 @@
 import { copy } from "./movement.js";
 import { inTemporaryRegion, isRetained } from "./recorder.js";
 import { allocatingIn, currentRegion, heap, type Region } from "./region.js";
-import { isTensor, type Tensor } from "./tensor.js";
+import { isTensor } from "./tensor.js";
 
-const copyTensor = (x: Tensor, region: Region): Tensor =>
-  x.region === currentRegion() && x.region !== region && x.region !== heap ? allocatingIn(region, () => copy(x)) : x;
+/** Rebuilds what holds tensors of `from`, copies of them in its place, made in the region that is open; anything else is returned itself. */
+const copyParts = (value: unknown, from: Region): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  if (isTensor(value)) return value.region === from ? copy(value) : value;
+  if (Array.isArray(value)) {
+    let copies: unknown[] | undefined;
+    for (let i = 0; i < value.length; i++) {
+      const part: unknown = value[i];
+      const copied = copyParts(part, from);
+      if (copied !== part) (copies ??= value.slice())[i] = copied;
+    }
+    return copies ?? value;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const record = value as Readonly<Record<string, unknown>>;
+  let copies: Record<string, unknown> | undefined;
+  for (const key of Object.keys(record)) {
+    const part = record[key];
+    const copied = copyParts(part, from);
+    if (copied !== part) (copies ??= { ...record })[key] = copied;
+  }
+  return copies ?? value;
+};
 
 /**
  * Copies the tensors of the innermost region that are found in a value (in records and lists, to any depth) to `region`.
  * Everything else, tensors of other regions and the heap included, stays what it is; a value without such tensors is returned itself.
  */
 export const copyOut = <T>(value: T, region: Region): T => {
-  if (isRetained() || typeof value !== "object" || value === null) return value;
-  if (isTensor(value)) return copyTensor(value, region) as T;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return value;
-  const entries = Object.entries(value);
-  const copies = entries.map(([, part]) => copyOut(part as unknown, region));
-  if (copies.every((part, i) => part === entries[i]![1])) return value;
-  return (Array.isArray(value) ? copies : Object.fromEntries(entries.map(([key], i) => [key, copies[i]]))) as T;
+  const from = currentRegion();
+  if (from === region || from === heap || isRetained()) return value;
+  return allocatingIn(region, () => copyParts(value, from)) as T;
 };
 
 /**

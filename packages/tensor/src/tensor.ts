@@ -155,6 +155,13 @@ export const allocate = (shape: Shape, dtype: Dtype, region: Region = currentReg
 /** A heap tensor around a typed array, which must not be changed afterwards. */
 export const wrap = (array: TypedArray, shape: Shape, dtype: Dtype): Tensor => new Tensor(shape, dtype, array.length, array, 0, heap);
 
+/** A 0-d tensor of one number, in the innermost open region. */
+export const scalar = (value: number, dtype: Dtype): Tensor => {
+  const x = allocate([], dtype);
+  arrayOf(x)[x.offset] = value;
+  return x;
+};
+
 /** Another header for the same elements, from element `start` on: shapes change, memory does not. */
 export const alias = (x: Tensor, shape: Shape, start = 0): Tensor => {
   arrayOf(x);
@@ -179,7 +186,7 @@ export const slotOf = (x: Tensor, epoch: number): number => {
 
 /** Marks `x` with a slot of the watcher with this epoch. */
 export const setSlot = (x: Tensor, epoch: number, slot: number): void => {
-  if (x.epoch === epoch || !isLive(x.epoch)) {
+  if (x.epoch === 0 || x.epoch === epoch || !isLive(x.epoch)) {
     x.epoch = epoch;
     x.slot = slot;
     return;

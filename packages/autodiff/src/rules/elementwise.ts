@@ -3,7 +3,7 @@
  */
 import {
   abs, add, cast, cos, div, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFloat, isTensor, less, lessEqual, log, log1p, logicalAnd,
-  logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh, where,
+  logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh, tanhSlope, where,
   type Operand, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { unbroadcast, vjpEntry, withoutDerivative, type VjpEntry } from "../rule.js";
@@ -51,7 +51,12 @@ export const elementwiseRules: readonly VjpEntry[] = [
   vjpEntry(log1p, (g, _y, x) => div(g, add(x, 1))),
   vjpEntry(sin, (g, _y, x) => mul(g, cos(x))),
   vjpEntry(cos, (g, _y, x) => neg(mul(g, sin(x)))),
-  vjpEntry(tanh, (g, y) => mul(g, sub(1, square(y)))),
+  vjpEntry(tanh, (g, y) => tanhSlope(g, y)),
+  vjpEntry(
+    tanhSlope,
+    (z, _out, g, y) => unbroadcast(tanhSlope(z, y), g),
+    (z, _out, g, y) => unbroadcast(mul(z, mul(mul(g, y), -2)), y),
+  ),
   vjpEntry(sigmoid, (g, y) => mul(g, mul(y, sub(1, y)))),
   vjpEntry(softplus, (g, _y, x) => mul(g, sigmoid(x))),
   vjpEntry(erf, (g, _y, x) => mul(g, mul(exp(neg(square(x))), 1.1283791670955126))),

@@ -1,9 +1,7 @@
 /**
  * @file Reverse rules of the operations that move elements: each is the transpose of another one.
  */
-import {
-  at, broadcastTo, concat, copy, embed, identity, normalizeAxis, reshape, slice, sumTo, transpose, type Range, type Tensor,
-} from "@dydt/tensor"; // prettier-ignore
+import { at, broadcastTo, concat, copy, embed, embedAt, identity, normalizeAxis, reshape, slice, stack, sumTo, transpose, type Range, type Tensor } from "@dydt/tensor"; // prettier-ignore
 import { vjpEntry, type VjpEntry } from "../rule.js";
 
 /** The parts of a cotangent that belong to the tensors of a concatenation. */
@@ -21,7 +19,23 @@ const parts = (g: Tensor, list: readonly Tensor[], axis: number): readonly Tenso
   });
 };
 
-/** The rules of movement.ts in @dydt/tensor. */
+/** The layers of a cotangent that belong to the tensors of a stack. */
+const layers = (g: Tensor, list: readonly Tensor[], axis: number): readonly Tensor[] => {
+  const which = normalizeAxis("stack", axis, g.rank);
+  return list.map((x, k) =>
+    which === 0
+      ? at(g, k)
+      : reshape(
+          slice(
+            g,
+            g.shape.map((_, i): Range => (i === which ? [k, k + 1] : null)),
+          ),
+          x.shape,
+        ),
+  );
+};
+
+/** The rules of movement.ts, slicing.ts and joining.ts in @dydt/tensor. */
 export const movementRules: readonly VjpEntry[] = [
   vjpEntry(copy, (g) => g),
   vjpEntry(identity, (g) => g),
@@ -38,14 +52,9 @@ export const movementRules: readonly VjpEntry[] = [
   ),
   vjpEntry(slice, (g, _y, x, ranges) => embed(g, x.shape, ranges), null),
   vjpEntry(embed, (g, _y, _x, _shape, ranges) => slice(g, ranges), null, null),
-  vjpEntry(
-    at,
-    (g, _y, x, i) => {
-      const index = i < 0 ? i + x.shape[0]! : i;
-      return embed(reshape(g, [1, ...g.shape]), x.shape, [[index, index + 1]]);
-    },
-    null,
-  ),
+  vjpEntry(at, (g, _y, x, i) => embedAt(g, x.shape, i), null),
+  vjpEntry(embedAt, (g, _y, _x, _shape, i) => at(g, i), null, null),
+  vjpEntry(stack, (g, _y, list, axis = 0) => layers(g, list, axis), null),
   vjpEntry(concat, (g, _y, list, axis = 0) => parts(g, list, axis), null),
   vjpEntry(broadcastTo, (g, _y, x) => sumTo(g, x.shape), null),
   vjpEntry(sumTo, (g, _y, x) => broadcastTo(g, x.shape), null),

@@ -5,7 +5,7 @@
  *
  * These are the initial values of PyTorch's nn.Linear (Kaiming's uniform ones with a = √5): K. He et al., ICCV 2015, eq. 14.
  */
-import { checkOptions } from "@dydt/tensor";
+import { affine, checkOptions } from "@dydt/tensor";
 import type { Dtype, Random, Shape, Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
 import { requireBetween, requirePositiveInteger } from "../options.js";
@@ -58,9 +58,6 @@ export const linear = (inputs: number, outputs: number, options: LinearOptions =
       const weight = draw(random, [inputs, outputs]);
       return bias ? { weight, bias: draw(random, [outputs]) } : { weight };
     },
-    apply: ({ weight, bias: b }: LinearParameters, x: Tensor) => {
-      const product = x.matmul(weight);
-      return b === undefined ? product : product.add(b);
-    },
+    apply: ({ weight, bias: b }: LinearParameters, x: Tensor) => (b === undefined ? x.matmul(weight) : affine(x, weight, b)),
   });
 };

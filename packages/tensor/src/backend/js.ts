@@ -39,6 +39,7 @@ const scalar: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
   mul: (x, y) => x * y,
   div: (x, y) => x / y,
   pow: (x, y) => power(x, y),
+  tanhSlope: (x, y) => x * (1 - y * y),
   maximum: (x, y) => Math.max(x, y),
   minimum: (x, y) => Math.min(x, y),
 };
@@ -49,6 +50,7 @@ const binary: Readonly<Record<BinaryOp, ReturnType<typeof binaryLoop>>> = {
   mul: binaryLoop((x, y) => x * y),
   div: binaryLoop((x, y) => x / y),
   pow: binaryLoop(scalar.pow),
+  tanhSlope: binaryLoop((x, y) => x * (1 - y * y)),
   maximum: binaryLoop((x, y) => Math.max(x, y)),
   minimum: binaryLoop((x, y) => Math.min(x, y)),
 };

@@ -14,7 +14,7 @@ export type UnaryOp =
   | "relu" | "step";
 
 /** Elementwise functions of two operands. */
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum";
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "tanhSlope";
 
 /** Comparisons and logic, with results of type bool. */
 export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual" | "and" | "or";

@@ -4,11 +4,20 @@
 import { bytesPerElement, isFloat } from "../dtype.js";
 import { memoryView } from "../memory.js";
 import type { Shape } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { arrayOf, type Tensor } from "../tensor.js";
 import { jsKernels } from "./js.js";
 import type { BinaryOp, Kernels, UnaryOp } from "./kernels.js";
 import type { KernelFunction, KernelFunctions } from "./wasm-module.js";
 import { addressOf, addressOfResult, beginCall, deliver, reserve } from "./wasm-operands.js";
+
+/** Up to this many elements a loop in JavaScript costs less than a call. */
+const few = 4;
+
+/** Operations whose float64 result, rounded to the element type, is what the kernels compute: with these the number of elements cannot show. */
+const isExact = (op: BinaryOp): op is "add" | "sub" | "mul" | "div" => op === "add" || op === "mul" || op === "sub" || op === "div";
+const exactly = (op: "add" | "sub" | "mul" | "div", x: number, y: number): number =>
+  op === "add" ? x + y : op === "mul" ? x * y : op === "sub" ? x - y : x / y;
+const exactUnary: ReadonlySet<UnaryOp> = new Set<UnaryOp>(["neg", "square", "sqrt", "reciprocal", "abs"]);
 
 type Pass = (n: number, x: number, out: number) => void;
 type Table<K extends string, F> = Readonly<Partial<Record<K, F>>>;
@@ -52,6 +61,7 @@ const binaryTable = (f: KernelFunctions, bits: number): Table<BinaryOp, KernelFu
   sub: f[`sub${bits}`]!,
   mul: f[`mul${bits}`]!,
   div: f[`div${bits}`]!,
+  tanhSlope: f[`tanhSlope${bits}`]!,
   maximum: f[`max${bits}`]!,
   minimum: f[`min${bits}`]!,
 });
@@ -84,7 +94,7 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
   const unary: Kernels["unary"] = (op, x, out) => {
     const dtype = out.dtype;
     const pass = x.dtype !== dtype ? undefined : dtype === "float64" ? unary64[op] : dtype === "float32" ? unary32[op] : undefined;
-    if (pass === undefined) return jsKernels.unary(op, x, out);
+    if (pass === undefined || (out.size <= few && exactUnary.has(op))) return jsKernels.unary(op, x, out);
     beginCall();
     const from = addressOf(x);
     const to = addressOfResult(out);
@@ -97,6 +107,13 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     const n = out.size;
     const kernel = dtype === "float64" ? binary64[op] : dtype === "float32" ? binary32[op] : undefined;
     if (kernel === undefined || a.dtype !== dtype || b.dtype !== dtype || n === 0) return jsKernels.binary(op, a, b, out);
+    if (n <= few && a.size === n && b.size === n && isExact(op)) {
+      const x = arrayOf(a);
+      const y = arrayOf(b);
+      const to = arrayOf(out);
+      for (let i = 0; i < n; i++) to[out.offset + i] = exactly(op, x[a.offset + i]!, y[b.offset + i]!);
+      return;
+    }
     // Rows of `length` elements; for each operand the elements from row to row, and whether it runs along a row or repeats one element.
     let length = n;
     let rowA = 0;
@@ -149,7 +166,7 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     const x = (isFirst ? b : a) as Tensor;
     const value = (isFirst ? a : b) as number;
     if (op === "pow" && value === 2 && !isFirst) return unary("square", x, out);
-    if (!isFloat(dtype) || x.dtype !== dtype || op === "pow") return jsKernels.binaryNumber(op, a, b, out);
+    if (!isFloat(dtype) || x.dtype !== dtype || op === "pow" || (out.size <= few && isExact(op))) return jsKernels.binaryNumber(op, a, b, out);
     beginCall();
     const from = addressOf(x);
     const to = addressOfResult(out);
