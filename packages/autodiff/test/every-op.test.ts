@@ -169,6 +169,7 @@ test("derivatives of tensors without elements have their shapes", () => {
           "at",
           "slice",
           "embed",
+          "embedAt",
           "where",
           "sumTo",
           "broadcastTo",

@@ -71,6 +71,7 @@ export const at = primitive("at", (x: Tensor, i: number): Tensor => {
 
 /** Zeros of `shape` with x as element i along the first axis: the transpose of {@link at}. */
 export const embedAt = primitive("embedAt", (x: Tensor, shape: Shape, i: number): Tensor => {
+  if (!sameShape(x.shape, shape.slice(1))) throw new ShapeError(`embedAt got ${formatShape(x.shape)} for an element of ${formatShape(shape)}`);
   const out = allocate(shape, x.dtype);
   const to = arrayOf(out);
   const from = arrayOf(x);
