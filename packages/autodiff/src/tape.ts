@@ -7,12 +7,14 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.6.
  */
 import {
+  activeRecorders,
   add,
   beginEpoch,
   DtypeError,
   endEpoch,
   isFloat,
   isTensor,
+  kernels,
   setSlot,
   ShapeError,
   slotOf,
@@ -128,10 +130,18 @@ export class Tape implements Recorder {
     initial: readonly Cotangent[] = [],
   ): readonly Cotangent[] {
     const held = new Array<Cotangent>(this.#slots).fill(undefined);
+    // A sum made here is nobody else's: where nobody records, further cotangents are added to it in place.
+    const mayAccumulate = activeRecorders().length === 0;
+    const isSum = new Uint8Array(this.#slots);
     const give = (slot: number, cotangent: Cotangent): void => {
       if (slot < 0 || cotangent === undefined) return;
       const before = held[slot];
-      held[slot] = before === undefined ? cotangent : add(before, cotangent);
+      if (before === undefined) held[slot] = cotangent;
+      else if (mayAccumulate && isSum[slot] === 1) kernels.binary("add", before, cotangent, before);
+      else {
+        held[slot] = add(before, cotangent);
+        isSum[slot] = 1;
+      }
     };
     inputs.forEach((slot, i) => give(slot, initial[i]));
     outputs.forEach((slot, i) => give(slot, cotangents[i]));

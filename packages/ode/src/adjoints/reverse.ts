@@ -1,5 +1,7 @@
 /**
- * @file The reverse of a solve: cotangents walk back through the steps, in two tape regions used in turn.
+ * @file The reverse of a solve: cotangents walk back through the steps.
+ *
+ * One region holds the tape of one step, and is released as soon as the costate before that step has been copied out of it.
  */
 import { tapeOver, type Cotangent } from "@dydt/autodiff";
 import { allocatingIn, copy, createRegion, currentRegion, elementsOf, formatShape, meterBytes, type Region, type Tensor } from "@dydt/tensor";
@@ -29,15 +31,17 @@ const alternating = (kind: "step" | "tape") => {
       pair[which].reset();
       return pair[which];
     },
+    /** Releases what is older than the newest. */
+    settle: (): void => pair[which === 0 ? 1 : 0].reset(),
+    /** Releases all. */
+    clear: (): void => pair.forEach((region) => region.reset()),
     close: (): void => pair.forEach((region) => region.close()),
   };
 };
 
-/** Copies the cotangents that lie in another tape region into the one that is open. */
-const bring = (cotangents: readonly Cotangent[], here: Region): readonly Cotangent[] =>
-  cotangents.map((cotangent) =>
-    cotangent !== undefined && cotangent.region !== here && cotangent.region.kind === "tape" ? copy(cotangent) : cotangent,
-  );
+/** Copies the cotangents that lie in tape regions into the region that is open. */
+const bring = (cotangents: readonly Cotangent[]): readonly Cotangent[] =>
+  cotangents.map((cotangent) => (cotangent?.region.kind === "tape" ? copy(cotangent) : cotangent));
 
 /** @throws ReplayError when a state that was computed again has other bits. */
 const requireSame = (again: Leaves, before: Leaves, step: number, t: number): void => {
@@ -75,7 +79,8 @@ export const reverseSolve = <R extends Step>(
   const held = store.used();
   const peak = meterBytes();
   const outside = currentRegion();
-  const tapes = alternating("tape");
+  const tape = createRegion("tape");
+  const costates = alternating("tape");
   const steps = alternating("step");
   const counted = { advanced: 0, taped: 0 };
   const none: readonly Cotangent[] = [...captured, ...differentiableTimes(problem)].map(() => undefined);
@@ -87,17 +92,21 @@ export const reverseSolve = <R extends Step>(
       counted.advanced++;
       const step = allocatingIn(steps.next(), () => replayStep(replay, j, chain.working()));
       chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined });
+      steps.settle();
     },
     reverse: (j) => {
       counted.taped++;
-      const region = tapes.next();
-      const before = chain.working();
-      allocatingIn(region, () => {
-        const result = reverseStep(replay, j, before, cotangents, captured, costate, costate.accumulated);
-        requireSame(result.y1, after, j, times[j]!);
-        after = before.y.map((leaf) => copy(leaf));
-        costate = { y: bring(result.y, region), carry: bring(result.carry, region), accumulated: bring(result.accumulated, region) };
-      });
+      // The state before the step is needed twice: now, and for comparison when the step before it is reversed.
+      const region = costates.next();
+      const { y, carry } = chain.working();
+      const before = allocatingIn(region, () => ({ y: y.map((leaf) => copy(leaf)), carry: carry?.map((leaf) => copy(leaf)) }));
+      steps.clear();
+      const result = allocatingIn(tape, () => reverseStep(replay, j, before, cotangents, captured, costate, costate.accumulated));
+      requireSame(result.y1, after, j, times[j]!);
+      after = before.y;
+      costate = allocatingIn(region, () => ({ y: bring(result.y), carry: bring(result.carry), accumulated: bring(result.accumulated) }));
+      costates.settle();
+      tape.reset();
       store.release(atHand);
     },
   });
@@ -105,25 +114,25 @@ export const reverseSolve = <R extends Step>(
   try {
     if (times.length > 1) {
       reverseAll();
-      costate = allocatingIn(tapes.next(), () => reverseStart(costate));
-    } else costate = allocatingIn(tapes.next(), () => reverseEmpty());
+      costate = allocatingIn(tape, () => reverseStart(costate));
+    } else costate = allocatingIn(tape, () => reverseEmpty());
     const saved = times.length > 1 ? replay.firstSave[0]! : 0;
     return allocatingIn(outside, () => {
       const y = y0.map((_, i) => addSaved(costate.y[i], i, saved));
-      return { y0: own(y), captured: own(costate.accumulated.slice(0, captured.length)), times: own(costate.accumulated.slice(captured.length)) };
+      return {
+        y0: bring(y),
+        captured: bring(costate.accumulated.slice(0, captured.length)),
+        times: bring(costate.accumulated.slice(captured.length)),
+      };
     });
   } finally {
-    tapes.close();
+    tape.close();
+    costates.close();
     steps.close();
     store.close();
     stats.reverse = { ...counted, evaluations: stats.evaluations - forwardEvaluations };
     stats.evaluations = forwardEvaluations;
     stats.peakBytes = Math.max(stats.peakBytes, held + peak());
-  }
-
-  /** Results of tape regions, copied to the region outside. */
-  function own(list: readonly Cotangent[]): readonly Cotangent[] {
-    return list.map((cotangent) => (cotangent?.region.kind === "tape" ? copy(cotangent) : cotangent));
   }
 
   /** Adds the rows of save times at t0 itself. */
