@@ -89,6 +89,7 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     let more = true;
     while (more) more = advance(before);
   }
+
   function forward(): Differentiated {
     chain.setMode({ advance: () => void advance(), reverse: () => undefined });
     /** Reverses with what was stored in the forward sweep; once. */
