@@ -5,7 +5,7 @@
  *
  * W. H. Press et al., Numerical Recipes in C, 2nd ed., 1992, section 7.1: "quick and dirty", and so in every language the same.
  */
-import { leavesOf, tensor, type Dtype, type Tensor } from "@dydt/tensor";
+import { affine as affineMap, leavesOf, tensor, type Dtype, type FusedActivation, type Tensor } from "@dydt/tensor";
 
 /** A stream of numbers from 0 to 1. */
 export type Stream = () => number;
@@ -31,8 +31,9 @@ export const drawLayer = (stream: Stream, inputs: number, outputs: number, gain:
   return { weight, bias: tensor(draw(outputs), { dtype }) };
 };
 
-/** y = x W + b. */
-export const affine = ({ weight, bias }: Layer, x: Tensor): Tensor => x.matmul(weight).add(bias);
+/** y = σ(x W + b). */
+export const affine = ({ weight, bias }: Layer, x: Tensor, activation: FusedActivation = "identity"): Tensor =>
+  affineMap(x, weight, bias, activation);
 
 /** Initial states of variance 1: (2u − 1) √3, row by row, from seed 7. */
 export const drawState = (rows: number, columns: number, dtype: Dtype): Tensor => {

@@ -31,7 +31,7 @@ export const chain = (dtype: Dtype, steps: number, checkpoints: Schedule): Diffe
   return {
     parameters: { first, second, y0: drawState(batch, width, dtype) },
     loss: ({ first, second, y0 }) => {
-      const { y1 } = solve((_t, y: Tensor) => affine(second, affine(first, y).tanh()), y0, {
+      const { y1 } = solve((_t, y: Tensor) => affine(second, affine(first, y, "tanh")), y0, {
         t0: 0,
         t1: 1,
         solver: rk4(),

@@ -42,7 +42,7 @@ export const digits = ({ batch, gain }: DigitsCase, dtype: Dtype): Differentiabl
   return {
     parameters: { inner, outer, y0: drawState(batch, 784, dtype) },
     loss: ({ inner, outer, y0 }) => {
-      const field = (t: Tensor, y: Tensor): Tensor => affine(outer, withTime(t, affine(inner, withTime(t, y)).tanh())).tanh();
+      const field = (t: Tensor, y: Tensor): Tensor => affine(outer, withTime(t, affine(inner, withTime(t, y), "tanh")), "tanh");
       const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }) });
       return y1
         .square()

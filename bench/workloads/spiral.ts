@@ -44,7 +44,7 @@ export const spiralParameters = (dtype: Dtype): SpiralParameters => {
 };
 
 /** tanh(x W₁ + b₁) W₂ + b₂. */
-export const spiralNetwork = ({ hidden, output }: SpiralParameters, x: Tensor): Tensor => affine(output, affine(hidden, x).tanh());
+export const spiralNetwork = ({ hidden, output }: SpiralParameters, x: Tensor): Tensor => affine(output, affine(hidden, x, "tanh"));
 
 const cube = (y: Tensor): Tensor => y.mul(y).mul(y);
 

@@ -5,7 +5,7 @@
  * it returns a cotangent of the shape and element type of the argument.
  */
 import { DydtError, type Operation, type Primitive } from "@dydt/tensor";
-import type { VjpRule } from "./rule.js";
+import type { JointRule, VjpRule } from "./rule.js";
 import { elementwiseRules } from "./rules/elementwise.js";
 import { linalgRules } from "./rules/linalg.js";
 import { movementRules } from "./rules/movement.js";
@@ -17,7 +17,7 @@ export class MissingRuleError extends DydtError {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
-type AnyRule = VjpRule<any>;
+type AnyRule = VjpRule<any> | JointRule<any>;
 
 const rules = new Map<Operation, AnyRule | null>([...elementwiseRules, ...reduceRules, ...movementRules, ...linalgRules]);
 

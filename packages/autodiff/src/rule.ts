@@ -14,12 +14,29 @@ export type ArgumentRule<A extends readonly unknown[]> = (cotangent: Tensor, out
 /** One rule for each argument, null for constants. */
 export type VjpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: ArgumentRule<A> | null };
 
+/** Whether the cotangent of an argument is asked for; a tensor where it may be added to that one in place, which is then returned. */
+export type Wanted = boolean | Tensor;
+
+/**
+ * One rule for all arguments, for those that share work. For each argument that is wanted it gives the output's cotangent itself, or a tensor that nobody else
+ * holds, or the tensor that it added to; for a list of tensors, lists of these.
+ */
+export type JointRule<A extends readonly unknown[]> = (
+  cotangent: Tensor,
+  output: Tensor,
+  wanted: readonly (Wanted | readonly Wanted[])[],
+  ...args: A
+) => readonly (Cotangent | readonly Cotangent[])[];
+
 /** A primitive with its rule; null in place of the rule when every derivative is zero. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
-export type VjpEntry = readonly [Primitive, VjpRule<any> | null];
+export type VjpEntry = readonly [Primitive, VjpRule<any> | JointRule<any> | null];
 
 /** An entry of a table, checked against the primitive's arguments. */
 export const vjpEntry = <A extends readonly unknown[]>(primitive: Primitive<A>, ...rule: VjpRule<A>): VjpEntry => [primitive, rule];
+
+/** An entry with one rule for all arguments. */
+export const jointEntry = <A extends readonly unknown[]>(primitive: Primitive<A>, rule: JointRule<A>): VjpEntry => [primitive, rule];
 
 /** An entry for a primitive whose derivative is zero wherever it exists. */
 export const withoutDerivative = (primitive: Primitive): VjpEntry => [primitive, null];

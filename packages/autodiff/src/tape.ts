@@ -1,5 +1,5 @@
 /**
- * @file The reverse tape: flat lists of what was computed, and one walk back through them.
+ * @file The reverse tape: a flat list of what was computed, and one walk back through it.
  *
  *   ȳ given;  for each operation y = f(x₁, x₂, ...), last first:  x̄ᵢ ← x̄ᵢ + (∂f/∂xᵢ)ᵀ ȳ
  *
@@ -7,27 +7,12 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.6.
  */
 import {
-  activeRecorders,
-  add,
-  beginEpoch,
-  DtypeError,
-  endEpoch,
-  isFloat,
-  isTensor,
-  kernels,
-  setSlot,
-  ShapeError,
-  slotOf,
-  sameShape,
-  formatShape,
-  unrecorded,
-  type Operation,
-  type Recorder,
-  type Tensor,
-} from "@dydt/tensor";
+  activeRecorders, add, beginEpoch, DtypeError, endEpoch, formatShape, isFloat, isTensor, kernels, sameShape, setSlot, ShapeError, slotOf, unrecorded,
+  type Operation, type Recorder, type Tensor,
+} from "@dydt/tensor"; // prettier-ignore
 import { knownRule, missingRule } from "./extend.js";
 import { checksAreOn, checksum, verifyChecksum } from "./checks.js";
-import type { Cotangent, VjpRule } from "./rule.js";
+import type { Cotangent, JointRule, VjpRule, Wanted } from "./rule.js";
 
 /** An operation with a pullback of its own instead of a rule, and any number of outputs. */
 export interface CustomOperation extends Operation {
@@ -35,7 +20,7 @@ export interface CustomOperation extends Operation {
   readonly pullback: (cotangents: readonly Cotangent[]) => readonly Cotangent[];
 }
 
-type Rule = VjpRule<readonly unknown[]> | CustomOperation;
+type Rule = VjpRule<readonly unknown[]> | JointRule<readonly unknown[]> | CustomOperation;
 
 /** The rule of an operation, or the operation itself where it brings its pullback; null where every derivative is zero. */
 const ruleOf = (operation: Operation): Rule | null => {
@@ -45,26 +30,53 @@ const ruleOf = (operation: Operation): Rule | null => {
   throw missingRule(operation);
 };
 
+/** An operation that was applied. */
+interface Applied {
+  readonly operation: Operation;
+  readonly rule: Rule;
+  readonly args: readonly unknown[];
+  readonly output: Tensor | readonly Tensor[];
+  /** Slot of the first output; further outputs follow. */
+  readonly slot: number;
+  /** Where the slots of its tensor arguments begin, lists flattened. */
+  readonly firstInput: number;
+  /** Checksums of its arguments, where the checks were on. */
+  readonly checksums: readonly number[] | undefined;
+}
+
+/** Cotangents on their way back, by slot. */
+interface Held {
+  readonly cotangents: Cotangent[];
+  /** Whether a cotangent is a sum that nobody else holds: where nobody records, further ones are added to it in place. */
+  readonly own: boolean[];
+  readonly mayAccumulate: boolean;
+}
+
+const give = ({ cotangents, own, mayAccumulate }: Held, slot: number, cotangent: Cotangent, fresh: boolean): void => {
+  if (slot < 0 || cotangent === undefined) return;
+  const before = cotangents[slot];
+  if (before === undefined) {
+    cotangents[slot] = cotangent;
+    own[slot] = fresh;
+  } else if (mayAccumulate && own[slot] === true) kernels.binary("add", before, cotangent, before);
+  else {
+    cotangents[slot] = add(before, cotangent);
+    own[slot] = true;
+  }
+};
+
 /** A recorder of operations that can be walked back. */
 export class Tape implements Recorder {
   readonly epoch = beginEpoch();
   readonly retains = true;
-  readonly #operations: Operation[] = [];
-  readonly #rules: Rule[] = [];
-  readonly #args: (readonly unknown[])[] = [];
-  readonly #outputs: (Tensor | readonly Tensor[])[] = [];
-  /** Slot of the first output of each node; further outputs follow. */
-  readonly #outputSlots: number[] = [];
-  /** Slots of the tensor arguments of all nodes, lists flattened; -1 for those that nobody watches. */
+  readonly #applied: Applied[] = [];
+  /** Slots of the tensor arguments of all operations; -1 for those that nobody watches. */
   readonly #inputSlots: number[] = [];
-  readonly #firstInput: number[] = [];
-  /** By operation; none for those recorded while the checks were off. */
-  readonly #checksums: (readonly number[])[] = [];
   #slots = 0;
 
   /** Number of operations on the tape. */
   get length(): number {
-    return this.#operations.length;
+    return this.#applied.length;
   }
 
   /** Starts watching a tensor. @throws DtypeError for integers and masks, which have no derivatives. */
@@ -76,38 +88,30 @@ export class Tape implements Recorder {
 
   readonly watches = (x: Tensor): boolean => slotOf(x, this.epoch) >= 0;
 
+  /** Notes the slot of an argument; whether it is watched. */
+  #reads(x: Tensor): boolean {
+    const slot = slotOf(x, this.epoch);
+    this.#inputSlots.push(slot);
+    return slot >= 0;
+  }
+
   readonly record = (operation: Operation, args: readonly unknown[], output: Tensor | readonly Tensor[]): void => {
-    const inputs = this.#inputSlots;
-    const first = inputs.length;
+    const firstInput = this.#inputSlots.length;
     let watched = false;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
-      if (isTensor(arg)) {
-        const slot = slotOf(arg, this.epoch);
-        inputs.push(slot);
-        watched ||= slot >= 0;
-      } else if (Array.isArray(arg))
-        for (const x of arg as readonly unknown[])
-          if (isTensor(x)) {
-            const slot = slotOf(x, this.epoch);
-            inputs.push(slot);
-            watched ||= slot >= 0;
-          }
+      if (isTensor(arg)) watched = this.#reads(arg) || watched;
+      else if (Array.isArray(arg)) for (const x of arg as readonly unknown[]) if (isTensor(x)) watched = this.#reads(x) || watched;
     }
     const rule = watched ? ruleOf(operation) : null;
     if (rule === null) {
-      inputs.length = first;
+      this.#inputSlots.length = firstInput;
       return;
     }
-    this.#rules.push(rule);
-    this.#operations.push(operation);
-    this.#args.push(args);
-    this.#outputs.push(output);
-    this.#firstInput.push(first);
-    this.#outputSlots.push(this.#slots);
+    const slot = this.#slots;
+    this.#applied.push({ operation, rule, args, output, slot, firstInput, checksums: checksAreOn() ? checksum(args) : undefined });
     if (isTensor(output)) setSlot(output, this.epoch, this.#slots++);
     else for (const y of output) setSlot(y, this.epoch, this.#slots++);
-    if (checksAreOn()) this.#checksums[this.#operations.length - 1] = checksum(args);
   };
 
   /** Ends the recording; the tape can still be walked back, any number of times. */
@@ -129,24 +133,16 @@ export class Tape implements Recorder {
     inputs: readonly number[],
     initial: readonly Cotangent[] = [],
   ): readonly Cotangent[] {
-    const held = new Array<Cotangent>(this.#slots).fill(undefined);
-    // A sum made here is nobody else's: where nobody records, further cotangents are added to it in place.
-    const mayAccumulate = activeRecorders().length === 0;
-    const isSum = new Uint8Array(this.#slots);
-    const give = (slot: number, cotangent: Cotangent): void => {
-      if (slot < 0 || cotangent === undefined) return;
-      const before = held[slot];
-      if (before === undefined) held[slot] = cotangent;
-      else if (mayAccumulate && isSum[slot] === 1) kernels.binary("add", before, cotangent, before);
-      else {
-        held[slot] = add(before, cotangent);
-        isSum[slot] = 1;
-      }
-    };
-    inputs.forEach((slot, i) => give(slot, initial[i]));
-    outputs.forEach((slot, i) => give(slot, cotangents[i]));
-    for (let n = this.#operations.length - 1; n >= 0; n--) this.#reverseNode(n, held, give);
-    return inputs.map((slot, i) => (inputs.indexOf(slot) === i ? held[slot] : undefined));
+    const held: Held = { cotangents: new Array<Cotangent>(this.#slots).fill(undefined), own: [], mayAccumulate: activeRecorders().length === 0 };
+    for (let i = 0; i < initial.length; i++) give(held, inputs[i]!, initial[i], false);
+    for (let i = 0; i < outputs.length; i++) give(held, outputs[i]!, cotangents[i], false);
+    for (let n = this.#applied.length - 1; n >= 0; n--) this.#reverse(this.#applied[n]!, held);
+    const results = new Array<Cotangent>(inputs.length);
+    for (let i = 0; i < inputs.length; i++) {
+      results[i] = held.cotangents[inputs[i]!];
+      held.cotangents[inputs[i]!] = undefined; // a tensor that is watched twice gets its cotangent once
+    }
+    return results;
   }
 
   /** The slot of a tensor, -1 when it is not watched. */
@@ -154,51 +150,76 @@ export class Tape implements Recorder {
     return slotOf(x, this.epoch);
   }
 
-  #reverseNode(n: number, held: Cotangent[], give: (slot: number, cotangent: Cotangent) => void): void {
-    const operation = this.#operations[n]!;
-    const output = this.#outputs[n]!;
-    const slot = this.#outputSlots[n]!;
-    const args = this.#args[n]!;
-    let input = this.#firstInput[n]!;
-    const rule = this.#rules[n]!;
+  #reverse(applied: Applied, held: Held): void {
+    const { operation, output, slot, args, rule, checksums, firstInput } = applied;
     if (!isTensor(output)) {
-      const cotangents = output.map((_, i) => held[slot + i]);
+      const cotangents = held.cotangents.slice(slot, slot + output.length);
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
-      this.#verify(n, operation, args);
-      for (const cotangent of (rule as CustomOperation).pullback(cotangents)) give(this.#inputSlots[input++]!, cotangent);
+      if (checksums !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checksums));
+      const pulled = (rule as CustomOperation).pullback(cotangents);
+      for (let i = 0; i < pulled.length; i++) give(held, this.#inputSlots[firstInput + i]!, pulled[i], false);
       return;
     }
-    const cotangent = held[slot];
+    const cotangent = held.cotangents[slot];
     if (cotangent === undefined) return;
-    held[slot] = undefined;
-    this.#verify(n, operation, args);
-    const rules = rule as VjpRule<readonly unknown[]>;
+    held.cotangents[slot] = undefined;
+    if (checksums !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checksums));
+    if (typeof rule === "function") this.#jointly(applied, rule, cotangent, output, held);
+    else this.#oneByOne(applied, rule as VjpRule<readonly unknown[]>, cotangent, output, held);
+  }
+
+  /** Whether the cotangent in a slot is wanted, and what it may be added to. */
+  #wanted(slot: number, { mayAccumulate, own, cotangents }: Held): Wanted {
+    return slot < 0 ? false : mayAccumulate && own[slot] === true ? (cotangents[slot] ?? true) : true;
+  }
+
+  #jointly({ operation, args, firstInput }: Applied, rule: JointRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+    const wanted = new Array<Wanted | readonly Wanted[]>(args.length).fill(false);
+    let input = firstInput;
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i];
+      if (isTensor(arg)) wanted[i] = this.#wanted(this.#inputSlots[input++]!, held);
+      else if (Array.isArray(arg)) wanted[i] = (arg as readonly unknown[]).filter(isTensor).map(() => this.#wanted(this.#inputSlots[input++]!, held));
+    }
+    const pulled = rule(cotangent, output, wanted, ...args);
+    input = firstInput;
+    const take = (x: Tensor, result: Cotangent, asked: Wanted): void => {
+      const slot = this.#inputSlots[input++]!;
+      if (result !== undefined && result !== asked) give(held, slot, checked(operation, x, result), result !== cotangent);
+    };
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i];
+      if (isTensor(arg)) take(arg, pulled[i] as Cotangent, wanted[i] as Wanted);
+      else if (Array.isArray(arg)) {
+        const parts = pulled[i] as readonly Cotangent[] | undefined;
+        (arg as readonly unknown[]).filter(isTensor).forEach((x, j) => take(x, parts?.[j], (wanted[i] as readonly Wanted[])[j]!));
+      }
+    }
+  }
+
+  #oneByOne({ operation, args, firstInput }: Applied, rules: VjpRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+    let input = firstInput;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
       if (isTensor(arg)) {
         const to = this.#inputSlots[input++]!;
-        if (to >= 0) give(to, this.#checked(operation, arg, rules[i]?.(cotangent, output, ...args) as Cotangent));
+        if (to >= 0) give(held, to, checked(operation, arg, rules[i]?.(cotangent, output, ...args) as Cotangent), false);
       } else if (Array.isArray(arg)) {
         const tensors = (arg as readonly unknown[]).filter(isTensor);
         const slots = tensors.map(() => this.#inputSlots[input++]!);
         if (slots.some((to) => to >= 0)) {
           const parts = rules[i]?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
-          slots.forEach((to, j) => give(to, this.#checked(operation, tensors[j]!, parts?.[j])));
+          slots.forEach((to, j) => give(held, to, checked(operation, tensors[j]!, parts?.[j]), false));
         }
       }
     }
   }
-
-  #verify(n: number, operation: Operation, args: readonly unknown[]): void {
-    const sums = this.#checksums[n];
-    if (sums !== undefined) unrecorded(() => verifyChecksum(operation.op, args, sums));
-  }
-
-  #checked(operation: Operation, x: Tensor, cotangent: Cotangent): Cotangent {
-    if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
-      throw new ShapeError(
-        `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
-      );
-    return cotangent;
-  }
 }
+
+const checked = (operation: Operation, x: Tensor, cotangent: Cotangent): Cotangent => {
+  if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
+    throw new ShapeError(
+      `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
+    );
+  return cotangent;
+};

@@ -63,8 +63,9 @@
   t = horner(t, z, -0.333333283662796);
   const near = add(a, mul(mul(a, z), t));
   const twice = add(a, a);
-  const k = wholePart(twice);
-  const e = mul(reduced(twice, k), powerOfTwo(k));
+  // In the sum with 1.5 · 2²³ + 127 the nearest whole number stands in the lowest bits, as a biased exponent.
+  const shifted = add(mul(twice, c(1.44269504088896341)), c(12583039));
+  const e = mul(reduced(twice, sub(shifted, c(12583039))), i32x4.shl(shifted, 23));
   const far = sub(c(1), div(c(2), add(e, c(1))));
   const magnitude = select(f32x4.gt(a, c(0.625)), far, near);
   return v128.or(magnitude, v128.and(x, c(-0.0)));

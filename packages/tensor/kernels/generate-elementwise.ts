@@ -35,6 +35,15 @@ const simpleUnary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => str
 const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, parameter = ""): string =>
   lines(
     `export function ${name}${bits}(n: i32, x: usize, out: usize${parameter}): void {`,
+    name !== "tanh" || bits === 64
+      ? []
+      : [
+          `  for (; n >= ${2 * lanes}; n -= ${2 * lanes}) {`,
+          `    const v = v128.load(x), w = v128.load(x, 16);`,
+          `    const r = ${f("v")}, q = ${f("w")};`,
+          `    v128.store(out, r); v128.store(out, q, 16); x += 32; out += 32;`,
+          `  }`,
+        ],
     `  while (n > 0) {`,
     `    const whole = n >= ${lanes};`,
     `    const v = whole ? v128.load(x) : loadPart${bits}(x, n);`,

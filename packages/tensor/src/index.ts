@@ -21,7 +21,7 @@ export {
 export { at, broadcastTo, copy, embedAt, identity, reshape, sumTo, transpose } from "./movement.js";
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
-export { affine, affineProduct, matmul, matrixProduct } from "./linalg.js";
+export { affine, affineCotangents, affineProduct, matmul, matrixProduct, type FusedActivation } from "./linalg.js";
 export { setMatmulBackend, type MatmulBackend } from "./backend/matmul.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";

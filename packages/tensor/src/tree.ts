@@ -54,8 +54,8 @@ const rebuild = (tree: unknown, next: (leaf: Tensor) => unknown): unknown => {
   if (isTensor(tree)) return next(tree);
   if (Array.isArray(tree)) return tree.map((branch) => rebuild(branch, next));
   if (typeof tree !== "object" || tree === null) return refuse(tree, "");
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(tree)) copy[key] = rebuild((tree as Readonly<Record<string, unknown>>)[key], next);
+  const copy: Record<string, unknown> = { ...tree };
+  for (const key in copy) copy[key] = rebuild(copy[key], next);
   return copy;
 };
 

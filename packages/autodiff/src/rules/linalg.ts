@@ -1,9 +1,19 @@
 /**
  * @file Reverse rules of the matrix product: C = op(A) op(B), so Ā = C̄ op(B)ᵀ and B̄ = op(A)ᵀ C̄, transposed back where the operand was read transposed;
- * and of x W + b: x̄ = ȳ Wᵀ, W̄ = xᵀ ȳ, b̄ = the rows of ȳ summed.
+ * and of y = σ(z), z = x W + b: z̄ = ȳ σ′(z), x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = the rows of z̄ summed.
  */
-import { affineProduct, matrixProduct, sumTo } from "@dydt/tensor";
-import { vjpEntry, type VjpEntry } from "../rule.js";
+import {
+  activeRecorders, affineCotangents, affineProduct, expm1, matrixProduct, mul, neg, step, sub, sumTo, tanhSlope, type FusedActivation, type Tensor,
+} from "@dydt/tensor"; // prettier-ignore
+import { jointEntry, vjpEntry, type VjpEntry, type Wanted } from "../rule.js";
+
+/** ȳ σ′(z), from the value y = σ(z). */
+export const activationSlope = (g: Tensor, y: Tensor, activation: FusedActivation): Tensor => {
+  if (activation === "identity") return g;
+  if (activation === "tanh") return tanhSlope(g, y);
+  if (activation === "relu") return mul(g, step(y));
+  return mul(g, activation === "sigmoid" ? mul(y, sub(1, y)) : neg(expm1(neg(y))));
+};
 
 /** The rules of linalg.ts in @dydt/tensor. */
 export const linalgRules: readonly VjpEntry[] = [
@@ -16,10 +26,13 @@ export const linalgRules: readonly VjpEntry[] = [
     null,
     null,
   ),
-  vjpEntry(
-    affineProduct,
-    (g, _y, _x, weight) => matrixProduct(g, weight, false, true),
-    (g, _y, x) => matrixProduct(x, g, true, false),
-    (g, _y, _x, _weight, bias) => sumTo(g, bias.shape),
-  ),
+  jointEntry(affineProduct, (g, y, wanted, x, weight, bias, activation = "identity") => {
+    const z = activationSlope(g, y, activation);
+    if (activeRecorders().length === 0) return affineCotangents(z, x, weight, bias, wanted as readonly Wanted[]);
+    return [
+      wanted[0] === false ? undefined : matrixProduct(z, weight, false, true),
+      wanted[1] === false ? undefined : matrixProduct(x, z, true, false),
+      wanted[2] === false ? undefined : sumTo(z, bias.shape),
+    ];
+  }),
 ];

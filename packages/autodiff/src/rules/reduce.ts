@@ -2,10 +2,10 @@
  * @file Reverse rules of the reductions and of the weighted sum.
  */
 import {
-  at, broadcastTo, cast, div, equal, innerProducts, isTensor, max, min, mul, normalizeAxes, reshape, stopGradient, sum, weightedSum,
+  at, broadcastTo, cast, div, equal, innerProducts, isTensor, kernels, max, min, mul, normalizeAxes, reshape, stopGradient, sum, weightedSum,
   type Primitive, type ReduceOptions, type Shape, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { vjpEntry, withoutDerivative, type VjpEntry } from "../rule.js";
+import { jointEntry, vjpEntry, withoutDerivative, type VjpEntry, type Wanted } from "../rule.js";
 
 /** A reduced tensor, repeated along the axes that were reduced. */
 const restore = (reduced: Tensor, shape: Shape, { axis }: ReduceOptions = {}): Tensor => {
@@ -41,12 +41,18 @@ export const reduceRules: readonly VjpEntry[] = [
   vjpEntry(sum, (g, _y, x, options) => restore(g, x.shape, options), null),
   extremum(max),
   extremum(min),
-  vjpEntry(
-    weightedSum,
-    (g) => g,
-    (g, _y, _base, _weights, terms) => innerProducts(g, terms),
-    (g, _y, _base, weights, terms) => terms.map((_, i) => scale(weight(weights, i), g)),
-  ),
+  jointEntry(weightedSum, (g, _y, [ofBase, ofWeights, ofTerms], _base, weights, terms) => [
+    ofBase === false ? undefined : g,
+    isTensor(weights) && ofWeights !== false ? innerProducts(g, terms) : undefined,
+    terms.map((_, i) => {
+      const wanted = (ofTerms as readonly Wanted[])[i]!;
+      if (wanted === false) return undefined;
+      const factor = weight(weights, i);
+      if (wanted === true || isTensor(factor)) return scale(factor, g);
+      kernels.weightedSum(wanted, [factor], [g], wanted);
+      return wanted;
+    }),
+  ]),
   vjpEntry(
     innerProducts,
     (u, _y, _g, terms) => weightedSum(null, u, terms),

@@ -1,7 +1,7 @@
 /**
  * @file The functions between the layers of a network, by name.
  */
-import { elu, gelu, identity, OptionError, relu, sigmoid, silu, softplus, tanh, type Tensor } from "@dydt/tensor";
+import { elu, gelu, identity, OptionError, relu, sigmoid, silu, softplus, tanh, type FusedActivation, type Tensor } from "@dydt/tensor";
 
 /** Names of the common activations. */
 export type ActivationName = "tanh" | "relu" | "softplus" | "sigmoid" | "silu" | "gelu" | "elu" | "identity";
@@ -19,6 +19,11 @@ const activations: Readonly<Record<ActivationName, (x: Tensor) => Tensor>> = {
   elu: (x) => elu(x),
   identity,
 };
+
+const fused: readonly Activation[] = ["identity", "tanh", "sigmoid", "softplus", "relu"] satisfies readonly FusedActivation[];
+
+/** Whether an activation can be computed in one operation with the linear layer before it. */
+export const isFused = (activation: Activation): activation is FusedActivation => fused.includes(activation);
 
 /** The function of this name. @throws OptionError for a name that is not known. */
 export const activationOf = (activation: Activation): ((x: Tensor) => Tensor) => {

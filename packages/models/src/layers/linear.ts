@@ -8,6 +8,7 @@
 import { affine, checkOptions } from "@dydt/tensor";
 import type { Dtype, Random, Shape, Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
+import { activationOf, isFused, type Activation } from "./activation.js";
 import { requireBetween, requirePositiveInteger } from "../options.js";
 
 /** Parameters of {@link linear}. */
@@ -27,6 +28,12 @@ export interface LinearOptions {
   /** Element type of the parameters, and so of what the layer takes: float64 (default) or float32. */
   readonly dtype?: Dtype;
 }
+
+/** σ(x W + b), as one operation where that is known. */
+export const applyLinear = ({ weight, bias }: LinearParameters, x: Tensor, activation: Activation = "identity"): Tensor => {
+  if (bias !== undefined && isFused(activation)) return affine(x, weight, bias, activation);
+  return activationOf(activation)(bias === undefined ? x.matmul(weight) : affine(x, weight, bias));
+};
 
 /**
  * The affine layer y = x W + b.
@@ -58,6 +65,6 @@ export const linear = (inputs: number, outputs: number, options: LinearOptions =
       const weight = draw(random, [inputs, outputs]);
       return bias ? { weight, bias: draw(random, [outputs]) } : { weight };
     },
-    apply: ({ weight, bias: b }: LinearParameters, x: Tensor) => (b === undefined ? x.matmul(weight) : affine(x, weight, b)),
+    apply: (parameters: LinearParameters, x: Tensor) => applyLinear(parameters, x),
   });
 };

@@ -6,7 +6,7 @@
 import { checkOptions, OptionError, type Dtype, type Random, type Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
 import { activationOf, type Activation } from "./activation.js";
-import { linear, type LinearParameters } from "./linear.js";
+import { applyLinear, linear, type LinearParameters } from "./linear.js";
 
 /** Parameters of {@link mlp}. */
 export interface MlpParameters {
@@ -43,12 +43,12 @@ export const mlp = (sizes: readonly number[], options: MlpOptions = {}): Module<
   if (sizes.length < 2)
     throw new OptionError(`mlp got ${sizes.length} sizes: it needs those of the input and of the output at least, as in mlp([2, 32, 2])`);
   const { gain = 1, dtype = "float64" } = options;
-  const activation = activationOf(options.activation ?? "tanh");
-  const finalActivation = activationOf(options.finalActivation ?? "identity");
+  const { activation = "tanh", finalActivation = "identity" } = options;
+  for (const one of [activation, finalActivation]) activationOf(one); // a name that is not known is refused here
   const modules = sizes.slice(1).map((outputs, i) => linear(sizes[i]!, outputs, { gain, dtype }));
   return Object.freeze({
     init: (random: Random) => ({ layers: modules.map((module) => module.init(random)) }),
     apply: ({ layers }: MlpParameters, x: Tensor) =>
-      modules.reduce((state, module, i) => (i === modules.length - 1 ? finalActivation : activation)(module.apply(layers[i]!, state)), x),
+      modules.reduce((state, _, i) => applyLinear(layers[i]!, state, i === modules.length - 1 ? finalActivation : activation), x),
   });
 };
