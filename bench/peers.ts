@@ -61,11 +61,22 @@ export interface Odex {
   };
 }
 
+/** What is used of mathjs. */
+export interface MathJs {
+  readonly solveODE: (
+    f: (t: number, y: readonly number[]) => number[],
+    span: readonly [number, number],
+    y0: readonly number[],
+    options: { readonly method: string; readonly tol: number; readonly firstStep: number; readonly maxIter: number },
+  ) => { readonly t: readonly number[]; readonly y: readonly (readonly number[])[] };
+}
+
 /** The peers that are installed. */
 export interface Peers {
   readonly tf: Tf | undefined;
   readonly jax: Jax | undefined;
   readonly odex: Odex | undefined;
+  readonly mathjs: MathJs | undefined;
 }
 
 const load = createRequire(import.meta.url);
@@ -107,4 +118,5 @@ export const loadPeers = async (): Promise<Peers> => ({
   tf: await loadTf(),
   jax: await loadJax(),
   odex: optional<Odex>("odex"),
+  mathjs: optional<MathJs>("mathjs"),
 });

@@ -17,6 +17,9 @@ export interface Row {
   readonly ms?: number;
   readonly microseconds?: number;
   readonly gflops?: number;
+  readonly evaluations?: number;
+  /** The largest error of the result, where that is what was measured. */
+  readonly error?: number;
   readonly peakBytes?: number;
   readonly loss?: number;
   readonly gradientNorm?: number;
@@ -41,12 +44,20 @@ const ours = "dydt";
 
 const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
 
-const valueOf = ({ ms, microseconds, gflops }: Row): { readonly value: number; readonly unit: string; readonly higherIsBetter: boolean } =>
-  gflops !== undefined
-    ? { value: gflops, unit: "GFLOP/s", higherIsBetter: true }
-    : microseconds !== undefined
-      ? { value: microseconds, unit: "µs", higherIsBetter: false }
-      : { value: ms ?? NaN, unit: "ms", higherIsBetter: false };
+const valueOf = ({
+  ms,
+  microseconds,
+  gflops,
+  evaluations,
+  error,
+}: Row): { readonly value: number; readonly unit: string; readonly higherIsBetter: boolean } =>
+  evaluations !== undefined || error !== undefined
+    ? { value: evaluations ?? error!, unit: evaluations === undefined ? "error" : "evaluations", higherIsBetter: false }
+    : gflops !== undefined
+      ? { value: gflops, unit: "GFLOP/s", higherIsBetter: true }
+      : microseconds !== undefined
+        ? { value: microseconds, unit: "µs", higherIsBetter: false }
+        : { value: ms ?? NaN, unit: "ms", higherIsBetter: false };
 
 /** How many times faster the first row is than the second. */
 const ratio = (mine: Row, other: Row): number => {

@@ -15,6 +15,7 @@ import type { Suite } from "./suite.js";
 import { chain } from "./suites/chain.js";
 import { digits } from "./suites/digits.js";
 import { field } from "./suites/field.js";
+import { flow } from "./suites/flow.js";
 import { gemm } from "./suites/gemm.js";
 import { step } from "./suites/step.js";
 import { systems } from "./suites/systems.js";
@@ -26,6 +27,7 @@ const suites: Readonly<Record<string, Suite>> = {
   "W1-step": step,
   "W1-iteration": training,
   W2: digits,
+  W3: flow,
   W5: chain,
   W7: systems,
   gemm,

@@ -17,8 +17,8 @@ export interface Setting {
 export type Suite = (setting: Setting) => AsyncGenerator<Row, void>;
 
 /** Contenders of those libraries that are installed. */
-export const present = (contenders: readonly (Contender | undefined)[]): readonly Contender[] =>
-  contenders.filter((one): one is Contender => one !== undefined);
+export const present = <C = Contender>(contenders: readonly (C | undefined)[]): readonly C[] =>
+  contenders.filter((one): one is C => one !== undefined);
 
 /** The floats of both types, with their names. */
 export const floats = ["float32", "float64"] as const;

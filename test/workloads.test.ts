@@ -6,6 +6,7 @@ import { agrees, lcg, MismatchError, requireAgreement, type CheckValues, type Ou
 import { chain, chainCheck } from "../bench/workloads/chain.js";
 import { classicSystems, classicTolerances } from "../bench/workloads/classics.js";
 import { digits, digitsCases } from "../bench/workloads/digits.js";
+import { flow, flowCases } from "../bench/workloads/flow.js";
 import { describeGradient } from "../bench/workloads/gradient-run.js";
 import { spiral, spiralCheck, spiralData } from "../bench/workloads/spiral.js";
 
@@ -27,6 +28,10 @@ describe("a workload of the benchmarks", () => {
 
   test.each(digitsCases.filter(({ batch }) => batch === 32))("is the block of gain $gain, with its loss", (one) => {
     expectAgreement(describeGradient(digits(one, "float32")), one.expected);
+  });
+
+  test.each(flowCases)("is the flow with $activation and its exact trace", (one) => {
+    expectAgreement(describeGradient(flow(one, "float32")), one.expected);
   });
 
   test("is the long chain, which a fiftieth of the steps solve to the printed digits", () => {

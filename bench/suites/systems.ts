@@ -1,68 +1,108 @@
 /**
- * @file W7: small systems by tsit5, whole solves and the cost of one evaluation; odex, which works on arrays of numbers and extrapolates, beside it.
+ * @file W7: small systems, whole solves and the cost of one evaluation. Beside tsit5 with fields in typed arrays ("dydt") and in tensors stand odex, which
+ * extrapolates, and mathjs, whose Dormand–Prince method takes one absolute tolerance; both work on lists of numbers.
+ *
+ * The libraries do not reach the same accuracy at the same tolerance: each case has a line with the largest error at the time of its check.
  */
 import { scope, tensor } from "@dydt/tensor";
 import { vjp } from "@dydt/autodiff";
-import { adaptive, solve, tsit5 } from "@dydt/ode";
-import { measure, type Contender } from "../measure.js";
-import type { Odex } from "../peers.js";
-import { present, type Suite } from "../suite.js";
+import { adaptive, inPlace, solve, tsit5 } from "@dydt/ode";
+import { measure } from "../measure.js";
+import type { MathJs, Odex } from "../peers.js";
+import type { Row } from "../report.js";
+import { present, type Setting, type Suite } from "../suite.js";
 import { MismatchError } from "../workloads.js";
 import { classicSystems, classicTolerances, type ClassicSystem } from "../workloads/classics.js";
 
-const solveIt = ({ field, y0 }: ClassicSystem, t1: number) =>
-  solve(field, tensor(y0), { t0: 0, t1, solver: tsit5(), controller: adaptive(classicTolerances) });
+interface Solved {
+  readonly y: ArrayLike<number>;
+  readonly evaluations: number;
+  readonly peakBytes?: number;
+}
 
-const requireState = (what: string, y: readonly number[], expected: readonly number[]): void => {
-  if (!expected.every((exact, i) => Math.abs(y[i]! - exact) <= 1e-3 * Math.max(1, Math.abs(exact))))
-    throw new MismatchError(`${what} ends at ${y.join(", ")} instead of ${expected.join(", ")}: its times mean nothing`);
-};
+/** A library that solves a system from 0 to a time. */
+interface Competitor {
+  readonly library: string;
+  readonly solveTo: (t1: number) => Solved;
+}
 
-const inOdex = ({ Solver }: Odex, system: ClassicSystem): Contender => {
-  const solveTo = (t1: number): readonly number[] => {
-    const solver = new Solver(system.y0.length);
+const dtype = "float64";
+
+const inDydt = (library: string, field: ClassicSystem["field"], { y0 }: ClassicSystem): Competitor => ({
+  library,
+  solveTo: (t1) => {
+    const { y1, stats } = solve(field, tensor(y0), { t0: 0, t1, solver: tsit5(), controller: adaptive(classicTolerances) });
+    return { y: y1.data, ...stats };
+  },
+});
+
+const inOdex = ({ Solver }: Odex, { plain, y0 }: ClassicSystem): Competitor => ({
+  library: "odex",
+  solveTo: (t1) => {
+    const solver = new Solver(y0.length);
     solver.relativeTolerance = classicTolerances.rtol;
     solver.absoluteTolerance = classicTolerances.atol;
-    return solver.solve(system.plain, 0, system.y0, t1).y;
-  };
-  requireState(`odex, ${system.name},`, solveTo(system.check.t), system.check.y);
-  return { library: "odex", run: () => void solveTo(system.t1) };
+    const { y, nEval } = solver.solve(plain, 0, y0, t1);
+    return { y, evaluations: nEval };
+  },
+});
+
+const inMathJs = ({ solveODE }: MathJs, { plain, y0 }: ClassicSystem): Competitor => ({
+  library: "mathjs",
+  solveTo: (t1) => {
+    let evaluations = 0;
+    const counted = (t: number, y: readonly number[]): number[] => {
+      evaluations++;
+      return plain(t, y);
+    };
+    const { y } = solveODE(counted, [0, t1], y0, { method: "RK45", tol: classicTolerances.rtol, firstStep: 1e-3, maxIter: 1e6 });
+    return { y: y[y.length - 1]!, evaluations };
+  },
+});
+
+/** The largest error at the time of the check, by the size of the state. @throws MismatchError where it is no solution. */
+const errorOf = ({ library, solveTo }: Competitor, { name, check }: ClassicSystem): number => {
+  const { y } = solveTo(check.t);
+  const error = Math.max(...check.y.map((exact, i) => Math.abs(y[i]! - exact) / Math.max(1, Math.abs(exact))));
+  if (!(error < 1e-2)) throw new MismatchError(`${library}, ${name}, errs by ${error} at t = ${check.t}: its times mean nothing`);
+  return error;
 };
 
-/** Whole solves, evaluations inside them, and evaluations with their pullback. */
-export const systems: Suite = async function* ({ peers: { odex }, effort }) {
-  for (const system of classicSystems) {
-    const { name: shape, t1, check, field, y0 } = system;
-    requireState(`dydt, ${shape},`, Array.from(solveIt(system, check.t).y1.data), check.y);
-    const { accepted, rejected, evaluations, peakBytes } = solveIt(system, t1).stats;
-    const times = await measure(shape, present([{ library: "dydt", run: () => void solveIt(system, t1) }, odex && inOdex(odex, system)]), effort);
-    const dtype = "float64";
-    for (const [library, ms] of times) yield { workload: "W7 solve", shape, dtype, library, ms, ...(library === "dydt" ? { peakBytes } : {}) };
-    const perEvaluation = (times.get("dydt")! * 1e3) / evaluations;
-    yield {
-      workload: "W7 per evaluation in a solve",
-      shape: `${shape}, ${accepted} steps, ${rejected} rejected`,
-      dtype,
-      library: "dydt",
-      microseconds: perEvaluation,
-    };
+async function* solves(system: ClassicSystem, competitors: readonly Competitor[], { effort }: Setting): AsyncGenerator<Row, void> {
+  const { name: shape, t1, check } = system;
+  for (const one of competitors) yield { workload: `W7 error at t = ${check.t}`, shape, dtype, library: one.library, error: errorOf(one, system) };
+  const times = await measure(shape, competitors.map(({ library, solveTo }) => ({ library, run: () => void solveTo(t1) })), effort); // prettier-ignore
+  for (const { library, solveTo } of competitors) {
+    const { evaluations, peakBytes } = solveTo(t1);
+    const ms = times.get(library)!;
+    yield { workload: "W7 solve", shape, dtype, library, ms, ...(peakBytes === undefined ? {} : { peakBytes }) };
+    yield { workload: "W7 evaluations", shape, dtype, library, evaluations };
+    yield { workload: "W7 per evaluation in a solve", shape, dtype, library, microseconds: (ms * 1e3) / evaluations };
+  }
+}
 
-    const [t, y, cotangent] = [tensor(0), tensor(y0), tensor(y0.map(() => 1))];
-    const pulled = await measure(
-      shape,
-      [
-        { library: "forward", run: () => scope(() => void field(t, y)) },
-        { library: "vjp", run: () => scope(() => void vjp((at: typeof y) => field(t, at), y).pullback(cotangent)) },
-      ],
-      effort,
-    );
-    for (const [what, ms] of pulled)
-      yield {
-        workload: "W7 field",
-        shape: `${shape}, ${what === "vjp" ? "forward and vjp" : "forward"}`,
-        dtype,
-        library: "dydt",
-        microseconds: ms * 1e3,
-      };
+/** An evaluation of the field in tensors, alone and with its pullback. */
+async function* evaluations({ name, field, y0 }: ClassicSystem, { effort }: Setting): AsyncGenerator<Row, void> {
+  const [t, y, cotangent] = [tensor(0), tensor(y0), tensor(y0.map(() => 1))];
+  const contenders = [
+    { library: "forward", run: () => scope(() => void field(t, y)) },
+    { library: "forward and vjp", run: () => scope(() => void vjp((at: typeof y) => field(t, at), y).pullback(cotangent)) },
+  ];
+  for (const [what, ms] of await measure(name, contenders, effort))
+    yield { workload: "W7 field", shape: `${name}, ${what}`, dtype, library: "dydt, tensors", microseconds: ms * 1e3 };
+}
+
+/** Whole solves, and evaluations inside and outside of them. */
+export const systems: Suite = async function* (setting) {
+  const { odex, mathjs } = setting.peers;
+  for (const system of classicSystems) {
+    const competitors: readonly (Competitor | undefined)[] = [
+      inDydt("dydt", inPlace(system.write), system),
+      inDydt("dydt, tensors", system.field, system),
+      odex && inOdex(odex, system),
+      mathjs && inMathJs(mathjs, system),
+    ];
+    yield* solves(system, present(competitors), setting);
+    yield* evaluations(system, setting);
   }
 };

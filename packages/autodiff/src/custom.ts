@@ -14,7 +14,8 @@ export class UndeclaredInputError extends DydtError {
 /**
  * One operation with a pullback of one's own. Nothing inside `forward` is recorded.
  *
- * It can be differentiated once: a second derivative is an error, since the pullback is not recorded.
+ * In reverse it can be differentiated once: a second reverse is an error, since the pullback is not recorded. Forward modes see through it: `jvp` follows the
+ * operations of `forward`, not the pullback, and Hessian-vector products follow those of the pullback.
  *
  * @param inputs - a tree of the tensors that `forward` depends on.
  * @param forward - computes the outputs and their pullback, from a cotangent of the form of the outputs to one of the form of the inputs.
@@ -86,7 +87,7 @@ export const checkpoint =
             });
           return { outputs: computed, pullback };
         }),
-      true,
+      { recordsReverse: true, mayRunOpenly: true },
     );
     return unflatten(form as Y, outputs);
   };

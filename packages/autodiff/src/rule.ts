@@ -1,9 +1,10 @@
 /**
- * @file What a derivative rule is: for each argument of a primitive, how its cotangent follows from the output's.
+ * @file What a derivative rule is: for each argument of a primitive, how its cotangent follows from the output's, and how the output's tangent follows from its.
  *
- * For y = f(x₁, x₂, ...) and the cotangent ȳ of y, entry i computes x̄ᵢ = (∂f/∂xᵢ)ᵀ ȳ. Rules are made of primitives, so they can be differentiated again.
+ * For y = f(x₁, x₂, ...) and the cotangent ȳ of y, entry i of a reverse rule computes x̄ᵢ = (∂f/∂xᵢ)ᵀ ȳ; for tangents ẋ of x, entry i of a forward rule computes
+ * (∂f/∂xᵢ) ẋᵢ, and ẏ is their sum. Rules are made of primitives, so they can be differentiated again.
  */
-import { isTensor, sameShape, sumTo, type Operand, type Primitive, type Tensor } from "@dydt/tensor";
+import { broadcastTo, isTensor, sameShape, sumTo, type Operand, type Primitive, type Tensor } from "@dydt/tensor";
 
 /** A cotangent, or undefined where it is zero. */
 export type Cotangent = Tensor | undefined;
@@ -40,6 +41,54 @@ export const jointEntry = <A extends readonly unknown[]>(primitive: Primitive<A>
 
 /** An entry for a primitive whose derivative is zero wherever it exists. */
 export const withoutDerivative = (primitive: Primitive): VjpEntry => [primitive, null];
+
+/** A tangent, or undefined where it is zero. */
+export type Tangent = Tensor | undefined;
+
+/** What an argument's tangent is: a tensor for a tensor, a list for a list of tensors. */
+export type TangentOf<T> = T extends readonly Tensor[] ? readonly Tangent[] : Tensor;
+
+/** How the tangent of one argument moves the output. Called only where there is one. */
+export type ArgumentTangentRule<A extends readonly unknown[], T> = (tangent: TangentOf<NonNullable<T>>, output: Tensor, ...args: A) => Tangent;
+
+/**
+ * One rule for each argument; their results are added. "linear" where the primitive is linear in that argument while the others are held: its tangent takes its
+ * place (in a list, zeros where there is none). null for constants.
+ */
+export type JvpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: "linear" | ArgumentTangentRule<A, A[I]> | null };
+
+/** One rule for all arguments, for those that share work: from their tangents (lists of them for lists of tensors) to that of the output. */
+export type JointJvpRule<A extends readonly unknown[]> = (
+  tangents: { readonly [I in keyof A]: Tangent | (NonNullable<A[I]> extends readonly Tensor[] ? readonly Tangent[] : never) },
+  output: Tensor,
+  ...args: A
+) => Tangent;
+
+/** A primitive with its forward rule. Those whose derivative is zero say so by {@link withoutDerivative} in the reverse table. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
+export type JvpEntry = readonly [Primitive, JvpRule<any> | JointJvpRule<any>];
+
+/** An entry of a forward table, checked against the primitive's arguments. */
+export const jvpEntry = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[]>(primitive: Primitive<A>, ...rule: JvpRule<A>): JvpEntry => [
+  primitive,
+  rule,
+];
+
+/** An entry with one forward rule for all arguments. */
+export const jointJvpEntry = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[]>(primitive: Primitive<A>, rule: JointJvpRule<A>): JvpEntry => [
+  primitive,
+  rule,
+];
+
+/** Forward rules of operations that act on each element for itself: there a tangent goes forward as a cotangent goes back. */
+export const pointwise = /* @__NO_SIDE_EFFECTS__ */ (reverse: readonly VjpEntry[], primitives: readonly Primitive[]): readonly JvpEntry[] =>
+  reverse.flatMap(([primitive, rule]) =>
+    primitives.includes(primitive) && Array.isArray(rule) ? [[primitive, rule as JvpRule<readonly unknown[]>]] : [],
+  );
+
+/** A tangent that is added to all of an output that its operand was repeated along. */
+export const spread = (tangent: Tensor, output: Tensor): Tensor =>
+  sameShape(tangent.shape, output.shape) ? tangent : broadcastTo(tangent, output.shape);
 
 /** Sums a cotangent over the axes along which its operand was repeated. */
 export const unbroadcast = (cotangent: Tensor, operand: Operand): Tensor =>

@@ -11,7 +11,7 @@ import {
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { knownRule, missingRule } from "./extend.js";
-import { checksAreOn, checksum, verifyChecksum } from "./checks.js";
+import { checksAreOn, checksum, explained, inspectCotangent, presentLine, verifyChecksum } from "./checks.js";
 import type { Cotangent, JointRule, VjpRule, Wanted } from "./rule.js";
 
 /** An operation with a pullback of its own instead of a rule, and any number of outputs. */
@@ -40,8 +40,8 @@ interface Applied {
   readonly slot: number;
   /** Where the slots of its tensor arguments begin, lists flattened. */
   readonly firstInput: number;
-  /** Checksums of its arguments, where the checks were on. */
-  readonly checksums: readonly number[] | undefined;
+  /** Checksums of its arguments, and the line that applied it, where the checks were on. */
+  readonly checks: { readonly sums: readonly number[]; readonly where: string } | undefined;
 }
 
 /** Cotangents on their way back, by slot. */
@@ -109,7 +109,15 @@ export class Tape implements Recorder {
       return;
     }
     const slot = this.#slots;
-    this.#applied.push({ operation, rule, args, output, slot, firstInput, checksums: checksAreOn() ? checksum(args) : undefined });
+    this.#applied.push({
+      operation,
+      rule,
+      args,
+      output,
+      slot,
+      firstInput,
+      checks: checksAreOn() ? { sums: checksum(args), where: presentLine() } : undefined,
+    });
     if (isTensor(output)) setSlot(output, this.epoch, this.#slots++);
     else for (const y of output) setSlot(y, this.epoch, this.#slots++);
   };
@@ -151,11 +159,11 @@ export class Tape implements Recorder {
   }
 
   #reverse(applied: Applied, held: Held): void {
-    const { operation, output, slot, args, rule, checksums, firstInput } = applied;
+    const { operation, output, slot, args, rule, checks, firstInput } = applied;
     if (!isTensor(output)) {
       const cotangents = held.cotangents.slice(slot, slot + output.length);
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
-      if (checksums !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checksums));
+      if (checks !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checks.sums));
       const pulled = (rule as CustomOperation).pullback(cotangents);
       for (let i = 0; i < pulled.length; i++) give(held, this.#inputSlots[firstInput + i]!, pulled[i], false);
       return;
@@ -163,9 +171,13 @@ export class Tape implements Recorder {
     const cotangent = held.cotangents[slot];
     if (cotangent === undefined) return;
     held.cotangents[slot] = undefined;
-    if (checksums !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checksums));
-    if (typeof rule === "function") this.#jointly(applied, rule, cotangent, output, held);
-    else this.#oneByOne(applied, rule as VjpRule<readonly unknown[]>, cotangent, output, held);
+    if (checks !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checks.sums));
+    try {
+      if (typeof rule === "function") this.#jointly(applied, rule, cotangent, output, held);
+      else this.#oneByOne(applied, rule as VjpRule<readonly unknown[]>, cotangent, output, held);
+    } catch (error) {
+      throw checks === undefined ? error : explained(error, operation, checks.where, args);
+    }
   }
 
   /** Whether the cotangent in a slot is wanted, and what it may be added to. */
@@ -173,7 +185,8 @@ export class Tape implements Recorder {
     return slot < 0 ? false : mayAccumulate && own[slot] === true ? (cotangents[slot] ?? true) : true;
   }
 
-  #jointly({ operation, args, firstInput }: Applied, rule: JointRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+  #jointly(applied: Applied, rule: JointRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+    const { args, firstInput } = applied;
     const wanted = new Array<Wanted | readonly Wanted[]>(args.length).fill(false);
     let input = firstInput;
     for (let i = 0; i < args.length; i++) {
@@ -185,7 +198,7 @@ export class Tape implements Recorder {
     input = firstInput;
     const take = (x: Tensor, result: Cotangent, asked: Wanted): void => {
       const slot = this.#inputSlots[input++]!;
-      if (result !== undefined && result !== asked) give(held, slot, checked(operation, x, result), result !== cotangent);
+      if (result !== undefined && result !== asked) give(held, slot, checked(applied, x, cotangent, result), result !== cotangent);
     };
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
@@ -197,29 +210,31 @@ export class Tape implements Recorder {
     }
   }
 
-  #oneByOne({ operation, args, firstInput }: Applied, rules: VjpRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+  #oneByOne(applied: Applied, rules: VjpRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
+    const { args, firstInput } = applied;
     let input = firstInput;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
       if (isTensor(arg)) {
         const to = this.#inputSlots[input++]!;
-        if (to >= 0) give(held, to, checked(operation, arg, rules[i]?.(cotangent, output, ...args) as Cotangent), false);
+        if (to >= 0) give(held, to, checked(applied, arg, cotangent, rules[i]?.(cotangent, output, ...args) as Cotangent), false);
       } else if (Array.isArray(arg)) {
         const tensors = (arg as readonly unknown[]).filter(isTensor);
         const slots = tensors.map(() => this.#inputSlots[input++]!);
         if (slots.some((to) => to >= 0)) {
           const parts = rules[i]?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
-          slots.forEach((to, j) => give(held, to, checked(operation, tensors[j]!, parts?.[j]), false));
+          slots.forEach((to, j) => give(held, to, checked(applied, tensors[j]!, cotangent, parts?.[j]), false));
         }
       }
     }
   }
 }
 
-const checked = (operation: Operation, x: Tensor, cotangent: Cotangent): Cotangent => {
+const checked = ({ operation, args, checks }: Applied, x: Tensor, given: Tensor, cotangent: Cotangent): Cotangent => {
   if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
     throw new ShapeError(
       `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
     );
+  if (checks !== undefined) inspectCotangent(operation, checks.where, args, given, cotangent);
   return cotangent;
 };

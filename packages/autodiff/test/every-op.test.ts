@@ -1,13 +1,13 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import * as dydt from "@dydt/tensor";
-import { checkGradients, gradient, stopGradient } from "@dydt/autodiff";
-import { isTensor, random, type Range, type Tensor, affine, affineProduct, embedAt, tanhSlope } from "@dydt/tensor";
+import { checkGradients, gradient, jvp, stopGradient, taylor, vjp } from "@dydt/autodiff";
+import { isTensor, random, type Convolution, type Range, type Tensor, affine, affineProduct, embedAt, tanhSlope } from "@dydt/tensor";
 
 const {
-  abs, add, at, broadcastTo, cast, clip, concat, copy, cos, div, elu, embed, erf, exp, expm1, flip, gelu, geluExact, identity, innerProducts, leakyRelu, log, log1p, logSoftmax, logsumexp,
-  matmul, matrixProduct, max, maximum, mean, min, minimum, mul, neg, norm, pad, pow, reciprocal, relu, reshape, sigmoid, silu, sin, slice, softmax, softplus, split, sqrt, square, stack,
-  sub, sum, sumTo, tanh, transpose, variance, weightedSum, where,
+  abs, add, at, averagePool, broadcastTo, cast, clip, concat, conv2d, convolve, convolveTransposed, convolveWeight, copy, cos, cumsum, div, elu, embed, embedTaken, erf, exp, expm1, flip, gather, gelu, geluExact, groupNormalize, identity, innerProducts, layerNormalize, leakyRelu, linearSolve, log, log1p, logSoftmax, logsumexp, luSolve,
+  matmul, matrixProduct, max, maximum, mean, min, minimum, mul, neg, norm, pad, poolMeans, pow, prod, reciprocal, relu, reshape, scatterAdd, sigmoid, silu, sin, slice, softmax, softplus, split, spreadMeans, sqrt, square, stack,
+  sub, sum, sumTo, take, tanh, transpose, variance, weightedSum, where,
 } = dydt; // prettier-ignore
 
 type Inputs = readonly Tensor[];
@@ -15,6 +15,7 @@ type Inputs = readonly Tensor[];
 type Line = readonly [f: (x: Inputs) => Tensor | Inputs, shapes: readonly (readonly number[])[], domain?: "any" | "positive"];
 
 const cut: readonly Range[] = [[1, null], [null, null, -2]]; // prettier-ignore
+const image = [[2, 2, 4, 5]];
 const one = [[2, 3]];
 const two = [[2, 3], [2, 3]]; // prettier-ignore
 const mask = random(9).uniform([2, 3]).sub(0.5);
@@ -76,6 +77,34 @@ const lines: Readonly<Record<string, readonly Line[]>> = {
   affineProduct: [[([x, w, b]) => affineProduct(x!, w!, b!), [[2, 3], [3, 2], [2]]]],
   affine: [[([x, w, b]) => affine(x!, w!, b!), [[3], [3, 2], [2]]], [([x, w, b]) => affine(x!, w!, b!), [[2, 1, 3], [3, 2], [2]]]],
   matrixProduct: [[true, false].flatMap((p) => [true, false].map((q): Line => [([a, b]) => matrixProduct(a!, b!, p, q), [p ? [3, 2] : [2, 3], q ? [2, 3] : [3, 2]]]))].flat(),
+  prod: [
+    [([x]) => prod(x!), one], [([x]) => prod(x!, { axis: [0, -1] }), [[2, 3, 2]]], [([x]) => prod(x!, { axis: 1, keepDims: true }), [[2, 5, 2]]],
+    [([x]) => prod(where(dydt.tensor([true, false, true]), x!, mul(x!, 0))), one], [([x]) => prod(where(dydt.tensor([false, false, true]), x!, mul(x!, 0)), { axis: 1 }), one],
+  ],
+  cumsum: [[([x]) => cumsum(x!, 1), one], [([x]) => cumsum(x!, 0, true), one]],
+  take: [[([x]) => take(x!, [[1, -1], [0, 1]]), one], [([x]) => take(x!, dydt.tensor([2, 0, 2], { dtype: "int32" }), -1), one], [([x]) => take(x!, 1, 1), [[2, 3, 2]]]],
+  embedTaken: [[([x]) => embedTaken(x!, [4, 3], [1, 1]), one]],
+  gather: [[([x]) => gather(x!, [[0, 0, -1, 1]], 1), one], [([x]) => gather(x!, [[1, 0, 1]], 0), one]],
+  scatterAdd: [[([x, u]) => scatterAdd(x!, [[0, 0], [2, -1]], u!, 1), [[2, 3], [2, 2]]]],
+  conv2d: [
+    [([x, w]) => conv2d(x!, w!), [...image, [3, 2, 2, 3]]],
+    [([x, w]) => conv2d(x!, w!, { stride: [2, 1], padding: "same", dilation: [1, 2], groups: 2 }), [...image, [4, 1, 3, 2]]],
+    [([x, w]) => conv2d(x!, w!), [...image, [3, 2, 1, 1]]], [([x]) => conv2d(x!, x!, { padding: 2, stride: 2 }), [[2, 2, 3, 3]]],
+  ],
+  convolve: [[([x, w]) => convolve(x!, w!, sliding), [...image, [4, 1, 3, 2]]]],
+  convolveTransposed: [[([g, w]) => convolveTransposed(g!, w!, sliding), [[2, 4, 2, 3], [4, 1, 3, 2]]]],
+  convolveWeight: [[([x, g]) => convolveWeight(x!, g!, [4, 1, 3, 2], sliding), [...image, [2, 4, 2, 3]]]],
+  averagePool: [[([x]) => averagePool(x!, 2), image], [([x]) => averagePool(x!, [3, 2], { stride: 1, padding: "same" }), image]],
+  poolMeans: [[([x]) => poolMeans(x!, sliding), image]],
+  spreadMeans: [[([x]) => spreadMeans(x!, sliding), [[2, 2, 2, 3]]]],
+  linearSolve: [
+    [([a, b]) => linearSolve(dominant(a!), b!), [[3, 3], [3]]], [([a, b]) => linearSolve(dominant(a!), b!, { transposed: true }), [[2, 3, 3], [2, 3]]],
+    [([a, b]) => linearSolve(dominant(a!), b!), [[3, 3], [2, 3, 2]]], [([a, b]) => linearSolve(dominant(a!), b!, { transposed: true }), [[2, 1, 3, 3], [2, 3, 2]]],
+    [([a]) => linearSolve(dominant(a!), a!), [[3, 3]]],
+  ],
+  luSolve: [[([a, b]) => luSolve(dominant(a!), b!), [[2, 3, 3], [2, 3, 2]]], [([a, b]) => luSolve(dominant(a!), b!, true), [[1, 3, 3], [1, 3, 1]]]],
+  groupNormalize: [[([x, s, b]) => groupNormalize(x!, 2, { scale: s!, shift: b! }), [[2, 4, 3], [4], [4]]]],
+  layerNormalize: [[([x, s]) => layerNormalize(x!, { scale: s!, axis: [-2, -1] }), [[2, 3, 2], [3, 2]]]],
   reshape: [[([x]) => reshape(x!, [3, -1]), one]],
   transpose: [[([x]) => transpose(x!), one], [([x]) => transpose(x!, [-1, 0, 1]), [[2, 3, 2]]]],
   slice: [[([x]) => slice(x!, cut), one]],
@@ -92,6 +121,11 @@ const lines: Readonly<Record<string, readonly Line[]>> = {
   copy: [[([x]) => copy(x!), one]],
   identity: [[([x]) => identity(x!), one]],
 }; // prettier-ignore
+
+/** Strides 2 and 1, a window of 3 × 2 on images of 4 × 5: 2 × 3 places. */
+const sliding: Convolution = { size: [3, 2], stride: [2, 1], dilation: [1, 1], before: [1, 0], input: [4, 5], output: [2, 3], groups: 2 };
+/** A matrix that is far from singular. */
+const dominant = (a: Tensor): Tensor => a.add(dydt.eye(3, { dtype: a.dtype }).mul(4));
 
 const draw = (shapes: readonly (readonly number[])[], domain: "any" | "positive", seed: number): Inputs =>
   random(seed).split(shapes.length).map((stream, i) => {
@@ -133,7 +167,67 @@ describe("every operation has the right first and second derivatives", () => {
   });
 });
 
+const listOf = (y: Tensor | Inputs): Inputs => (isTensor(y) ? [y] : y);
+const normalLike = (x: Inputs, seed: number): Inputs => x.map((leaf, i) => random(seed + i).normal(leaf.shape, { dtype: leaf.dtype }));
+const inner = (a: Inputs, b: Inputs): number => a.reduce((sum, leaf, i) => sum + leaf.mul(b[i]!).sum().item(), 0);
+
+describe("forward mode is the transpose of reverse mode", () => {
+  test.each(Object.entries(lines))("%s", (_, variants) => {
+    variants.forEach(([f, shapes, domain = "any"], i) => {
+      const x = draw(shapes, domain, 30 + i);
+      const v = normalLike(x, 40);
+      const { value, tangent } = jvp((at: Inputs) => listOf(f(at)), x, v);
+      const { value: again, pullback } = vjp((at: Inputs) => listOf(f(at)), x);
+      const u = normalLike(value, 50);
+      expect(value.map((y) => y.toArray())).toEqual(again.map((y) => y.toArray()));
+      const [forward, reverse] = [inner(u, tangent), inner(pullback(u), v)];
+      expect(Math.abs(forward - reverse), `variant ${i}: ${forward} and ${reverse}`).toBeLessThan(1e-12 * (1 + Math.abs(forward)));
+    });
+  });
+});
+
+describe("Taylor mode agrees with forward mode nested three deep, without falling back on it", () => {
+  afterEach(() => vi.restoreAllMocks());
+  test.each(Object.entries(lines))("%s", (_, variants) => {
+    const warn = vi.spyOn(console, "warn");
+    variants.forEach(([f, shapes, domain = "any"], i) => {
+      const x = draw(shapes, domain, 60 + i);
+      const path = [70, 80, 90].map((seed) => normalLike(x, seed));
+      const g = (at: Inputs): Inputs => listOf(f(at));
+      const { value, coefficients } = taylor(g, x, path);
+      const along = (t: Tensor): Inputs => g(x.map((leaf, k) => path.reduceRight((sum, c) => sum.add(c[k]!).mul(t), leaf.mul(0)).add(leaf)));
+      const derivative = (h: (t: Tensor) => Inputs) => (t: Tensor) => jvp(h, t, dydt.tensor(1)).tangent;
+      const nested = [derivative(along), derivative(derivative(along)), derivative(derivative(derivative(along)))];
+      expect(value.map((y) => y.toArray())).toEqual(g(x).map((y) => y.toArray()));
+      nested.forEach((h, k) => {
+        h(dydt.tensor(0)).forEach((wanted, j) => {
+          const got = coefficients[k]![j]!.mul([1, 2, 6][k]!);
+          expect(got.shape).toEqual(wanted.shape);
+          const difference = norm(got.sub(wanted)).item() / (1 + norm(wanted).item());
+          expect(difference, `variant ${i}, coefficient ${k + 1}`).toBeLessThan(1e-12);
+        });
+      });
+    });
+    expect(warn).not.toHaveBeenCalled();
+  });
+});
+
+test("forward tangents of float32 are float32, and those of tensors without elements have their shapes", () => {
+  for (const [name, variants] of Object.entries(lines))
+    for (const [f, shapes, domain = "any"] of variants) {
+      if (name === "weightedSum" || name === "innerProducts") continue; // their weights and products are float64
+      const x: Inputs = draw(shapes, domain, 3).map((leaf) => leaf.cast("float32"));
+      const { value, tangent } = jvp((at: Inputs) => listOf(f(at)), x, normalLike(x, 4));
+      expect([name, ...tangent.map((t) => t.dtype)]).toEqual([name, ...value.map((y) => y.dtype)]);
+    }
+  const empty = dydt.zeros([0, 3]);
+  expect(jvp((x: Tensor) => x.exp().matmul(dydt.ones([3, 2])), empty, empty).tangent.shape).toEqual([0, 2]);
+});
+
 const withoutDerivative = [
+  "argMax",
+  "argMin",
+  "oneHot",
   "floor",
   "sign",
   "step",
@@ -178,6 +272,11 @@ test("derivatives of tensors without elements have their shapes", () => {
           "matrixProduct",
           "reshape",
           "weightedSum",
+          "take",
+          "embedTaken",
+          "gather",
+          "scatterAdd",
+          "linearSolve",
         ].includes(name)
       )
         continue;

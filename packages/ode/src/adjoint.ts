@@ -16,6 +16,8 @@ export interface OutputCotangents {
   readonly ys: readonly Cotangent[];
   readonly y1: readonly Cotangent[];
   readonly penalties: readonly Cotangent[];
+  /** By event: of its times `[n]`, and of the states there. */
+  readonly events: readonly { readonly times: Cotangent; readonly states: readonly Cotangent[] }[];
 }
 
 /** Cotangents of the inputs; undefined where zero. */
@@ -34,11 +36,27 @@ export interface Differentiated {
   readonly pullback: (cotangents: OutputCotangents, captured: readonly Tensor[]) => InputCotangents;
 }
 
-/** A way to differentiate a solve, for steps that are at least records R. */
+/** A way to differentiate a solve, for steps that are at least records R. It differentiates the steps themselves, and so their costs. */
 export interface Adjoint<in R extends Step> {
   readonly name: string;
+  readonly differentiates?: "steps";
+  /** Whether it differentiates events; without it, a solve with events is refused. */
+  readonly events?: true;
   readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
 }
+
+/** An adjoint that solves a differential equation of its own: it differentiates the flow, whatever the solver's steps were, and knows nothing of their costs. */
+export interface ContinuousAdjoint<in R extends Step> {
+  readonly name: string;
+  readonly differentiates: "flow";
+  readonly events?: true;
+  /** Which records it needs: only the type is looked at, where adjoints of both kinds are allowed. */
+  readonly takes?: (step: R) => void;
+  readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
+}
+
+/** An adjoint of either kind. */
+export type AnyAdjoint<R extends Step> = Adjoint<R> | ContinuousAdjoint<R>;
 
 /** The times of a problem that are tensors: t0, t1, then save times. */
 export const differentiableTimes = <R extends Step>({ t0, t1, saves }: Problem<R>): readonly Tensor[] =>

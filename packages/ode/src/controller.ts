@@ -25,6 +25,8 @@ export interface ControlSetup {
   readonly t0: number;
   readonly t1: number;
   readonly y0: Leaves;
+  /** The initial state as the user has it: a tree with the leaves y0. */
+  readonly form: unknown;
   readonly dtype: Dtype;
   /** One more than the order of the embedded solution: the error falls as this power of h. */
   readonly errorPower: number;
@@ -32,6 +34,8 @@ export interface ControlSetup {
   readonly slope: (t: number, y: Leaves) => Leaves;
   /** f(t0, y0), where the solver has it already. */
   readonly firstSlope: Leaves | undefined;
+  /** What `memory` gave of the solve that this one goes on with. */
+  readonly memory?: readonly number[] | undefined;
 }
 
 /** What becomes of an attempted step. */
@@ -41,11 +45,23 @@ export interface Verdict {
   readonly h: number;
   /** The scaled error estimate, accepted up to 1. */
   readonly error: number;
+  /** Which component has the largest scaled error, counted through all tensors of the state; for reports. */
+  readonly component?: number;
+  /** The state after the step lies outside the domain of the problem: rejected, however small its error. */
+  readonly outside?: boolean;
+  /** A new stretch begins: h comes from its start, not from the steps before. */
+  readonly anew?: boolean;
 }
 
 /** A controller at work: step ends known beforehand, or step lengths found on the way. */
 export type Control<R extends Step> =
-  | { readonly kind: "grid"; /** Every step end, t0 and t1 included. */ readonly times: readonly number[] }
+  | {
+      readonly kind: "grid";
+      /** Every step end, t0 and t1 included. */
+      readonly times: readonly number[];
+      /** Those by which the ends were found, where they were; for costs of the steps. */
+      readonly tolerances?: Tolerances;
+    }
   | {
       readonly kind: "adaptive";
       /** Length of the first attempt, at least 0. */
@@ -53,6 +69,8 @@ export type Control<R extends Step> =
       /** Lengths below this are a failure. */
       readonly smallest: (t: number) => number;
       readonly judge: (step: R) => Verdict;
+      /** What `judge` remembers, for a solve that goes on with the same bits; nothing unless given. */
+      readonly memory?: () => readonly number[];
       readonly tolerances: Tolerances;
     };
 
@@ -62,4 +80,6 @@ export interface Controller<in R extends Step> {
   /** A property that every step must have, and the sentence to say when it has not. */
   readonly needs?: { readonly property: string; readonly otherwise: string };
   readonly begin: (setup: ControlSetup) => Control<R>;
+  /** Times inside the interval that steps must end at, in the direction of the solve; step lengths are constant fractions of the stretches between. */
+  readonly stops?: (interval: { readonly t0: number; readonly t1: number; readonly dtype: Dtype }) => readonly number[];
 }

@@ -13,6 +13,10 @@ export interface Attempt {
   /** The scaled error estimate; the attempt was accepted when it is at most 1. Undefined without an estimate. */
   readonly error: number | undefined;
   readonly accepted: boolean;
+  /** The component with the largest scaled error, counted through all tensors of the state; undefined without an estimate. */
+  readonly component: number | undefined;
+  /** Whether it was rejected for leaving the domain that the controller was given. */
+  readonly outside: boolean;
 }
 
 /** Where and how a solve failed. */
@@ -58,6 +62,21 @@ export class NonFiniteError extends SolveError {
   override readonly name = "NonFiniteError";
 }
 
+/** Somebody aborted the solve through its `signal`, whose reason is the cause. */
+export class AbortedError extends SolveError {
+  override readonly name = "AbortedError";
+}
+
+/** The solve took longer than its `timeLimit`. */
+export class TimeLimitError extends SolveError {
+  override readonly name = "TimeLimitError";
+}
+
+/** An event has no sign, or its time has no derivative. */
+export class EventError extends DydtError {
+  override readonly name = "EventError";
+}
+
 /** The field threw; its error is the cause. */
 export class FieldError extends DydtError {
   override readonly name = "FieldError";
@@ -78,5 +97,12 @@ export const sentences = {
   adaptive:
     "this solver estimates no error, so it cannot choose its steps: pass controller: fixedSteps(n), or take a solver that estimates it, such as tsit5()",
   errorEstimate: "this solver estimates no error, so there is nothing to regularize: take tsit5() or dopri5()",
+  events:
+    "this solver cannot be evaluated between the ends of its steps, so events cannot be located: take a solver with dense output, such as tsit5()",
   stiffnessEstimate: "this solver has no two stages at one time, so it cannot estimate stiffness: take tsit5() or dopri5()",
+  continuousAdjoint:
+    "a continuous adjoint does not differentiate the solver's steps, so it has no gradient for their costs: take discreteAdjoint(), or a running cost such as kineticEnergy()",
+  denseAdjoint:
+    'this solver cannot be evaluated between the ends of its steps, so the adjoint cannot look up the state there: take a solver with dense output, such as tsit5(), or interpolatedAdjoint({ nodes: n, at: "steps" })',
+  reversibleAdjoint: "this solver has no inverse, so its steps cannot be undone: take reversibleHeun(), or reversible(solver)",
 } as const;

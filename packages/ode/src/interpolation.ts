@@ -3,7 +3,7 @@
  *
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.6.
  */
-import { defineVjp } from "@dydt/autodiff";
+import { defineJvp, defineVjp } from "@dydt/autodiff";
 import { div, primitive, sum, mul, tensor, type Primitive, type Tensor } from "@dydt/tensor";
 import type { Weights } from "./term.js";
 import { timeBetween, type Time } from "./time.js";
@@ -21,12 +21,15 @@ const derivatives = (coefficients: Coefficients, lowest: number): Coefficients =
   coefficients.map((row) => (lowest === 0 ? row.slice(1).map((d, j) => d * (j + 1)) : row.map((d, j) => d * (j + 1))));
 
 /** [b₁(θ), b₂(θ), ...] as a tensor, for a θ that is watched. Its derivative is the same with the derived polynomials. */
-const polynomials: Primitive<[theta: Tensor, coefficients: Coefficients, lowest: number]> = defineVjp(
-  primitive("polynomials", (theta: Tensor, coefficients: Coefficients, lowest: number): Tensor => {
-    const at = theta.item();
-    return tensor(coefficients.map((row) => polynomial(row, at, lowest)));
-  }),
-  [(g, _y, theta, coefficients, lowest) => sum(mul(g, polynomials(theta, derivatives(coefficients, lowest), 0))), null, null],
+const polynomials: Primitive<[theta: Tensor, coefficients: Coefficients, lowest: number]> = defineJvp(
+  defineVjp(
+    primitive("polynomials", (theta: Tensor, coefficients: Coefficients, lowest: number): Tensor => {
+      const at = theta.item();
+      return tensor(coefficients.map((row) => polynomial(row, at, lowest)));
+    }),
+    [(g, _y, theta, coefficients, lowest) => sum(mul(g, polynomials(theta, derivatives(coefficients, lowest), 0))), null, null],
+  ),
+  [(t, _y, theta, coefficients, lowest) => mul(t, polynomials(theta, derivatives(coefficients, lowest), 0)), null, null],
 );
 
 /**

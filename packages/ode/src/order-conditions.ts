@@ -33,14 +33,19 @@ export interface OrderCondition {
   readonly scale: number;
 }
 
+const enumerated = new Map<number, readonly RootedTree[]>();
+
 /**
  * Every rooted tree of at most `order` vertices, small ones first.
  *
  * @param order - the largest number of vertices; 200 trees for 8.
  */
 export const rootedTrees = (order: number): readonly RootedTree[] => {
+  const known = enumerated.get(order);
+  if (known !== undefined) return known;
   const trees: RootedTree[] = [];
   for (let size = 1; size <= order; size++) trees.push(...[...forests(trees, size - 1, trees.length)].map(graft));
+  enumerated.set(order, trees);
   return trees;
 };
 

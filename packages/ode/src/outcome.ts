@@ -1,11 +1,20 @@
 /**
  * @file What a solve leaves behind: states at save times, the end state, penalties, the grid. Fed one accepted step after the other.
  */
-import { add, allocatingIn, copy, countBytes, heap, maximum, scope, stack, tensor, zeros, type Tensor } from "@dydt/tensor";
+import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, stack, tensor, zeros, type Tensor } from "@dydt/tensor";
 import type { Control, Tolerances } from "./controller.js";
+import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
 import type { Problem } from "./problem.js";
 import type { DenseStep, Leaves, Step } from "./step.js";
-import { timeValue } from "./time.js";
+import { isMoved, timeBetween, timeValue, type Time } from "./time.js";
+
+/** When an event happened, and the states there. */
+export interface EventOutputs {
+  /** float64 `[n]`. */
+  readonly times: Tensor;
+  /** Before the event changed them; stacked on a new first axis. */
+  readonly states: Leaves;
+}
 
 /** The outputs of a solve, as lists of leaves. */
 export interface Outputs {
@@ -14,6 +23,8 @@ export interface Outputs {
   readonly y1: Leaves;
   /** One scalar for each regularizer. */
   readonly penalties: readonly Tensor[];
+  /** One entry for each event. */
+  readonly events: readonly EventOutputs[];
 }
 
 /** Collects the outputs of a solve. */
@@ -26,6 +37,19 @@ export interface Collector<R extends Step> {
   readonly times: readonly number[];
   /** For each regularizer that takes the largest cost, which step had it. */
   readonly largest: readonly number[];
+  /** What happened in which step. */
+  readonly happenings: ReadonlyMap<number, Happenings>;
+}
+
+/** The events of one step. */
+export interface Happenings {
+  /** Where the step was to end. */
+  readonly to: number;
+  readonly found: readonly Found[];
+  /** Whether the state was changed. */
+  readonly changed: boolean;
+  /** When that was, where derivatives of the time are carried along. */
+  readonly end: Tensor | undefined;
 }
 
 /** Which save times lie in the step from t0 to t1, after t0. */
@@ -36,26 +60,46 @@ export const savesInStep = <R extends Step>({ saves }: Problem<R>, first: number
 };
 
 /** The tolerances of a controller, where it has any. */
-export const tolerancesOf = <R extends Step>(control: Control<R>): Tolerances | undefined =>
-  control.kind === "adaptive" ? control.tolerances : undefined;
+export const tolerancesOf = <R extends Step>(control: Control<R>): Tolerances | undefined => control.tolerances;
 
 const toHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
 
-/** Begins collecting. */
-export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>): Collector<R> => {
-  const { y0, saves, regularizers } = problem;
+/** Rows on a new first axis; where there are none, of the form of `like`. */
+const stacked = (rows: readonly Leaves[], like: Leaves): Leaves => {
+  const [first] = rows;
+  if (first === undefined) return like.map((leaf) => zeros([0, ...leaf.shape], { dtype: leaf.dtype }));
+  return first.map((_, i) => stack(rows.map((row) => row[i]!)));
+};
+
+/**
+ * Begins collecting.
+ *
+ * @param value - of a saved state; what is kept in its place.
+ */
+export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>, value?: (t: Time, y: Leaves) => Leaves): Collector<R> => {
+  const { saves, stepSaves, regularizers, supervision, events } = problem;
   const forward = timeValue(problem.t1) >= timeValue(problem.t0);
-  const times: number[] = [timeValue(problem.t0)];
+  const start = supervision.resume?.y ?? problem.y0;
+  const times: number[] = [supervision.resume?.t ?? timeValue(problem.t0)];
   const rows: Leaves[] = [];
   const largest: number[] = regularizers.map(() => 0);
+  const happenings = new Map<number, Happenings>();
+  const happened: readonly { readonly times: Tensor[]; readonly states: Leaves[] }[] = events.map(() => ({ times: [], states: [] }));
   let penalties: readonly (Tensor | undefined)[] = regularizers.map(() => undefined);
-  let last: Leaves = y0;
-  let next = savesInStep(problem, 0, times[0]!, forward);
-  for (let i = 0; i < next; i++) rows.push(toHeap(y0));
+  let last: Leaves = start;
+  let next = supervision.resume === undefined ? savesInStep(problem, 0, times[0]!, forward) : 0;
+
+  const save = (i: number, y: Leaves): void =>
+    void rows.push(value === undefined ? toHeap(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
+  for (let i = 0; i < next; i++) {
+    const time = saves[i]!;
+    if (isMoved(time)) save(i, problem.term.combine(start, [1], [problem.term.slope(problem.t0, start)], timeBetween(problem.t0, time)));
+    else save(i, start);
+  }
 
   const cost = (step: R, i: number): Tensor => {
     const { reduce, cost: costOf } = regularizers[i]!;
-    const value = costOf(step, tolerancesOf(control));
+    const value = costOf(wholeOf(step), tolerancesOf(control));
     const before = penalties[i];
     if (before === undefined) return value;
     if (reduce !== "max") return add(before, value);
@@ -63,15 +107,36 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
     return maximum(before, value);
   };
 
+  const noteEvents = ({ occurrences, end, whole }: EventfulStep): void => {
+    const found = occurrences.map(({ event, t }) => ({ event, t: timeValue(t) }));
+    happenings.set(times.length - 1, {
+      to: whole.t1,
+      found,
+      changed: end !== undefined,
+      end: isTensor(end) ? allocatingIn(heap, () => copy(end)) : undefined,
+    });
+    for (const { event, t, y } of occurrences) {
+      happened[event]!.times.push(allocatingIn(heap, () => (typeof t === "number" ? tensor(t) : copy(t))));
+      happened[event]!.states.push(toHeap(y));
+    }
+  };
+
   return {
     times,
     largest,
+    happenings,
     take: (step) => {
-      penalties = allocatingIn(heap, () => regularizers.map((_, i) => scope(() => cost(step, i))));
-      const end = savesInStep(problem, next, step.t1, forward);
-      for (; next < end; next++) {
-        const t = timeValue(saves[next]!);
-        rows.push(toHeap(t === step.t1 ? step.y1 : (step as unknown as DenseStep).at(t)));
+      if (regularizers.length > 0) penalties = allocatingIn(heap, () => regularizers.map((_, i) => scope(() => cost(step, i))));
+      const happening = events.length === 0 ? undefined : eventful(step);
+      if (happening !== undefined) noteEvents(happening);
+      const reached = savesInStep(problem, next, step.t1, forward);
+      const ends = stepSaves !== undefined && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
+      if (ends) stepSaves.splice(reached, 0, step.t1);
+      for (const end = ends ? reached + 1 : reached; next < end; next++) {
+        const time = saves[next]!;
+        const t = timeValue(time);
+        const follows = "at" in step && isMoved(time);
+        save(next, t === step.t1 && !follows ? step.y1 : (step as unknown as DenseStep).at(follows ? time : t));
       }
       times.push(step.t1);
       countBytes(8);
@@ -83,12 +148,16 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
         countBytes(-8 * steps);
         return {
           y1: last.map((leaf) => copy(leaf)),
-          ys: y0.map((leaf, i) => (rows.length === 0 ? zeros([0, ...leaf.shape], { dtype: leaf.dtype }) : stack(rows.map((row) => row[i]!)))),
+          ys: stacked(rows, value === undefined || rows.length > 0 ? start : scope(() => value(times[0]!, start))),
           penalties: penalties.map((penalty, i) => {
-            if (penalty === undefined) return tensor(0, { dtype: y0[0]?.dtype ?? "float64" });
+            if (penalty === undefined) return tensor(0, { dtype: start[0]?.dtype ?? "float64" });
             return regularizers[i]!.reduce === "mean" ? penalty.div(steps) : copy(penalty);
           }),
+          events: happened.map(({ times: at, states }) => ({ times: at.length === 0 ? zeros([0]) : stack(at), states: stacked(states, start) })),
         };
       }),
   };
 };
+
+/** A tensor of the heap that nobody else has. */
+const owned = (leaf: Tensor): Tensor => (leaf.region === heap ? leaf : copy(leaf));

@@ -1,13 +1,28 @@
 /**
  * @file A problem: everything a solve needs, checked, as plain data.
  */
-import { DtypeError, formatShape, isFloat, isTensor, kernels, leavesOf, OptionError, type Tensor } from "@dydt/tensor";
+import {
+  activeRecorders,
+  DtypeError,
+  formatShape,
+  isFloat,
+  isTensor,
+  kernels,
+  leavesOf,
+  OptionError,
+  ShapeError,
+  type Dtype,
+  type Tensor,
+} from "@dydt/tensor";
 import type { Controller } from "./controller.js";
 import { NonFiniteError } from "./errors.js";
 import type { Regularizer } from "./regularizer.js";
 import type { Solver } from "./solver.js";
 import type { Leaves, Step } from "./step.js";
 import { odeTerm, type Ode } from "./term.js";
+import type { LeafEvent } from "./events.js";
+import { plainFieldOf, plainTerm } from "./in-place.js";
+import { unended, unsupervised, type Ending, type Resumption, type Supervision } from "./supervision.js";
 import { timeValue, type Time } from "./time.js";
 
 /** Counts of a solve. */
@@ -32,6 +47,21 @@ export interface ReverseStats {
   readonly advanced: number;
   /** Steps run again under a tape. */
   readonly taped: number;
+  /** Steps of a continuous adjoint's backward solve, and attempts rejected there. */
+  readonly steps?: number;
+  readonly rejected?: number;
+  /** How far the states that were solved for again, backward, lie from those of the forward solve: the largest difference. */
+  readonly drift?: number;
+  /** The largest |p′ − f(t, p)| of an interpolant p that stood for the solution, relative to the largest |f|. */
+  readonly defect?: number;
+  /** The most nodes that an interpolant had. */
+  readonly nodes?: number;
+  /** Stretches where an interpolant was not good enough, and the steps were run again instead. */
+  readonly fallbacks?: number;
+  /** What to think of these numbers, where something is to be done. */
+  readonly warning?: string;
+  /** What an adjoint that plans had expected. */
+  readonly predicted?: { readonly bytes: number; readonly advanced: number };
 }
 
 /** The counts while they are counted. */
@@ -43,10 +73,18 @@ export interface Problem<R extends Step> {
   readonly t0: Time;
   readonly t1: Time;
   readonly y0: Leaves;
+  /** The initial state as the user has it: a tree with the leaves y0. */
+  readonly form: unknown;
   readonly solver: Solver<Ode, R>;
   readonly controller: Controller<R>;
   /** Times whose states are wanted, in the direction of the solve. */
   readonly saves: readonly Time[];
+  /** The same list, where the end of every step is to be saved: the loop adds them as they come. */
+  readonly stepSaves: Time[] | undefined;
+  readonly events: readonly LeafEvent[];
+  readonly supervision: Supervision;
+  /** Filled by the loop. */
+  readonly ending: Ending;
   /** Times besides t1 that steps must end at. */
   readonly stops: readonly Time[];
   readonly regularizers: readonly Regularizer<R>[];
@@ -63,6 +101,10 @@ export interface ProblemOptions<R extends Step> {
   readonly saveAt: readonly number[] | Tensor | undefined;
   readonly regularizers: readonly Regularizer<R>[];
   readonly maxSteps: number | undefined;
+  /** Whether the end of every step is saved besides. */
+  readonly everyStep?: boolean;
+  readonly events?: readonly LeafEvent[];
+  readonly supervision?: Supervision;
 }
 
 const finiteTime = (name: string, t: number | Tensor): Time => {
@@ -93,6 +135,20 @@ const saveTimes = (saveAt: readonly number[] | Tensor | undefined, from: number,
   return times;
 };
 
+/** The save times where they must be stepped to, and those of the controller, in order; a save time before a number of the same value. */
+const allStops = <R extends Step>(
+  { solver, controller }: ProblemOptions<R>,
+  saves: readonly Time[],
+  t0: number,
+  t1: number,
+  dtype: Dtype,
+): readonly Time[] => {
+  const forced = solver.interpolates === true ? [] : saves;
+  const declared = controller.stops?.({ t0, t1, dtype }) ?? [];
+  if (declared.length === 0) return forced;
+  return [...forced, ...declared].sort((a, b) => (timeValue(a) - timeValue(b)) * (t1 < t0 ? -1 : 1));
+};
+
 /**
  * Checks a problem and puts it together.
  *
@@ -119,21 +175,50 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
         recent: [],
       });
   }
-  const saves = saveTimes(options.saveAt, timeValue(t0), timeValue(t1));
+  const supervision = options.supervision ?? unsupervised;
+  const everyStep = options.everyStep === true;
+  const saves = [...(everyStep && options.saveAt === undefined ? [] : saveTimes(options.saveAt, timeValue(t0), timeValue(t1)))];
+  if (supervision.resume !== undefined) beginAt(supervision.resume, y0, saves, timeValue(t0), timeValue(t1));
+  else if (everyStep && (saves.length === 0 || timeValue(saves[0]!) !== timeValue(t0))) saves.unshift(timeValue(t0));
+  const plain = plainFieldOf(f);
+  if (plain !== undefined && (y0.length !== 1 || !isTensor(form)))
+    throw new OptionError(`a field made by inPlace is for a state of one tensor, and this one is a tree of ${y0.length}`);
+  const count = () => stats.evaluations++;
   const stats: MutableStats = { evaluations: 0, accepted: 0, rejected: 0, peakBytes: 0, reverse: undefined };
   return {
-    term: odeTerm(f, form, y0, () => stats.evaluations++),
+    term: plain !== undefined && activeRecorders().length === 0 ? plainTerm(plain, y0, count) : odeTerm(f, form, y0, count),
     t0,
     t1,
     y0,
+    form,
     solver: options.solver,
     controller: options.controller,
     saves,
-    stops: options.solver.interpolates === true ? [] : saves,
+    stepSaves: everyStep ? saves : undefined,
+    events: options.events ?? [],
+    supervision,
+    ending: unended(),
+    stops: allStops(options, [...saves], timeValue(t0), timeValue(t1), first?.dtype ?? "float64"),
     regularizers: options.regularizers,
     maxSteps: options.maxSteps ?? 100_000,
     stats,
   };
+};
+
+/**
+ * Checks where a solve is to go on, and leaves out the times that it has saved already.
+ *
+ * @throws OptionError, ShapeError when it is no state of this solve.
+ */
+const beginAt = (resume: Resumption, y0: Leaves, saves: Time[], t0: number, t1: number): void => {
+  if (typeof resume !== "object" || resume === null || typeof resume.t !== "number" || !Array.isArray(resume.y))
+    throw new OptionError("resume needs what a solution, or a step, has as `resume`");
+  const direction = t1 < t0 ? -1 : 1;
+  if ((resume.t - t0) * direction < 0 || (t1 - resume.t) * direction < 0)
+    throw new OptionError(`resume stands at t = ${resume.t}, which is outside the solve from ${t0} to ${t1}`);
+  const shapes = (leaves: Leaves): string => leaves.map(({ shape, dtype }) => `${dtype} ${formatShape(shape)}`).join(", ");
+  if (shapes(resume.y) !== shapes(y0)) throw new ShapeError(`resume holds a state of ${shapes(resume.y)}, and this solve has one of ${shapes(y0)}`);
+  saves.splice(0, saves.filter((save) => (timeValue(save) - resume.t) * direction <= 0).length);
 };
 
 /** The tensors of a state tree. @throws OptionError for something that is no tree of tensors. */

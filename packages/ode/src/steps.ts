@@ -1,20 +1,11 @@
 /**
  * @file `integrate`: the accepted steps of a solve, one at a time, as trees.
  */
-import { unflatten, type Tensor, type TreeOf } from "@dydt/tensor";
+import type { Tensor, TreeOf } from "@dydt/tensor";
 import { begin } from "./integrate.js";
-import { problemFrom, type DefaultStep, type SolveOptions } from "./solve.js";
-import type { DenseStep, EmbeddedStep, Leaves, Step } from "./step.js";
-import type { Time } from "./time.js";
-
-/** A step with its states as trees. */
-export type TreeStep<Y, R extends Step> = {
-  readonly t0: number;
-  readonly t1: number;
-  readonly y0: Y;
-  readonly y1: Y;
-} & (R extends EmbeddedStep ? { /** The estimated error of y1. */ readonly error: Y } : unknown) &
-  (R extends DenseStep ? { /** The state at a time of the step. */ readonly at: (t: Time) => Y } : unknown);
+import { problemFrom, type DefaultStep, type SolveOptions } from "./settings.js";
+import type { Step } from "./step.js";
+import { treeStep, type TreeStep } from "./tree-step.js";
 
 /**
  * Yields the accepted steps of a solve, for saving, progress, streaming sums or manual stepping.
@@ -23,8 +14,8 @@ export type TreeStep<Y, R extends Step> = {
  *
  * @param f - the field, as for `solve`.
  * @param y0 - the initial state.
- * @param options - those of `solve`; save times, adjoint and regularizers have no meaning here.
- * @returns a generator; leave the loop when you have enough.
+ * @param options - those of `solve`; save times, adjoint and regularizers have no meaning here. With `throw: false` a failure ends the loop.
+ * @returns a generator; leave the loop when you have enough. Each step has `resume`, with which another loop goes on from there.
  * @throws what `solve` throws, from the step that fails.
  * @example
  * let steps = 0;
@@ -34,15 +25,9 @@ export type TreeStep<Y, R extends Step> = {
 export function* integrate<Y, R extends Step = DefaultStep>(
   f: (t: Tensor, y: Y) => NoInfer<Y>,
   y0: Y & TreeOf<Y>,
-  options: SolveOptions<R>,
+  options: SolveOptions<R, NoInfer<Y>>,
 ): Generator<TreeStep<Y, R>, void> {
   const form: Y = y0;
-  const tree = (leaves: Leaves): Y => unflatten(form, leaves);
-  const { steps } = begin(problemFrom(f, form, options), "heap");
-  for (const step of steps) {
-    const record: TreeStep<Y, Step> = { t0: step.t0, t1: step.t1, y0: tree(step.y0), y1: tree(step.y1) };
-    if ("error" in step) Object.defineProperty(record, "error", { get: () => tree((step as unknown as EmbeddedStep).error), enumerable: true });
-    if ("at" in step) Object.assign(record, { at: (t: Time) => tree((step as unknown as DenseStep).at(t)) });
-    yield record as TreeStep<Y, R>;
-  }
+  const { steps, stand } = begin(problemFrom<Y, R>(f, form, options), "heap");
+  for (const step of steps) yield treeStep(form, step, stand(), (leaves) => leaves);
 }

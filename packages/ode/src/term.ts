@@ -9,7 +9,8 @@ import {
   synchronous, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { FieldError } from "./errors.js";
-import type { Leaves } from "./step.js";
+import type { Leaves, Step } from "./step.js";
+import type { CheckedTableau } from "./tableau.js";
 import { timeBetween, timeTensor, timeValue, type Time } from "./time.js";
 
 /** Constant weights, or a float64 tensor `[k]` of weights that have derivatives. */
@@ -25,13 +26,15 @@ export interface Term {
   readonly differential: (t0: Time, t1: Time) => Time;
   /** base + Σ wᵢ sᵢ · d, for slopes sᵢ and a differential d; without a base the sum alone. */
   readonly combine: (base: Leaves | null, weights: Weights, slopes: readonly Leaves[], differential: Time) => Leaves;
+  /** A step of an explicit Runge-Kutta method by a way of the term's own, with the same bits; undefined where it has none. `caller` is the term that is asked. */
+  readonly rungeKutta?: (caller: Term, tableau: CheckedTableau, t0: Time, t1: Time, y0: Leaves, carry: Leaves) => Step | undefined;
 }
 
 /** An ordinary differential equation. */
 export type Ode = Term;
 
 /** The weights times h, with the same bits whether h is a number or a tensor. */
-const scaled = (weights: Weights, h: Time): Weights => {
+export const scaled = (weights: Weights, h: Time): Weights => {
   if (typeof h === "number" && !isTensor(weights)) return weights.map((weight) => weight * h);
   return mul(isTensor(weights) ? weights : tensor(weights), h);
 };
@@ -59,7 +62,7 @@ export const odeTerm = <Y>(f: (t: Tensor, y: Y) => Y, form: Y, leaves: Leaves, c
     kind: "ode",
     slope: (t: Time, y: Leaves): Leaves => {
       count();
-      return scope(() => checkSlope(callField(f, t, timeTensor(t, dtype), unflatten(form, y)), form, leaves));
+      return scope(() => likeState("the field", callField(f, t, timeTensor(t, dtype), unflatten(form, y)), form, leaves));
     },
     differential: (t0: Time, t1: Time): Time => timeBetween(t0, t1),
     combine: (base: Leaves | null, weights: Weights, slopes: readonly Leaves[], h: Time): Leaves => {
@@ -79,17 +82,22 @@ const callField = <Y>(f: (t: Tensor, y: Y) => Y, t: Time, time: Tensor, y: Y): Y
   }
 };
 
-/** Refuses a slope that does not look like the state; what lies outside the region that is open is copied, for its owner may write to it again. */
-const checkSlope = <Y>(result: Y, form: Y, leaves: Leaves): Leaves =>
-  leavesLike(form, result).map((slope, i) => {
+/**
+ * The leaves of a tree that must look like the state; what lies outside the region that is open is copied, for its owner may write to it again.
+ *
+ * @param who - made it, for the message.
+ * @throws ShapeError, DtypeError where it does not.
+ */
+export const likeState = (who: string, result: unknown, form: unknown, leaves: Leaves): Leaves =>
+  leavesLike(form, result).map((found, i) => {
     const state = leaves[i]!;
-    if (!sameShape(slope.shape, state.shape))
+    if (!sameShape(found.shape, state.shape))
       throw new ShapeError(
-        `the field returned shape ${formatShape(slope.shape)} for a state of shape ${formatShape(state.shape)}: they must be equal, nothing is broadcast here`,
+        `${who} returned shape ${formatShape(found.shape)} for a state of shape ${formatShape(state.shape)}: they must be equal, nothing is broadcast here`,
       );
-    if (slope.dtype !== state.dtype)
+    if (found.dtype !== state.dtype)
       throw new DtypeError(
-        `the field returned ${slope.dtype} for a state of type ${state.dtype}: convert with cast, or make the constants ${state.dtype}`,
+        `${who} returned ${found.dtype} for a state of type ${state.dtype}: convert with cast, or make the constants ${state.dtype}`,
       );
-    return slope.region === heap && currentRegion() !== heap ? copy(slope) : slope;
+    return found.region === heap && currentRegion() !== heap ? copy(found) : found;
   });

@@ -4,8 +4,8 @@
  * In a discrete adjoint the steps are constant fractions of the interval: t = (1 − σ) T₀ + σ T₁ with σ off the tape, so that
  * T̄₀ = (1 − σ) t̄ and T̄₁ = σ t̄, while the value stays exactly the one that the forward solve used.
  */
-import { add, cast, isTensor, mul, primitive, scalar, sub, tensor, type Dtype, type Primitive, type Tensor } from "@dydt/tensor";
-import { defineVjp } from "@dydt/autodiff";
+import { add, cast, isCarried, isTensor, mul, primitive, scalar, sub, tensor, type Dtype, type Primitive, type Tensor } from "@dydt/tensor";
+import { defineJvp, defineVjp } from "@dydt/autodiff";
 
 /** A time: a number, or a 0-d float64 tensor. */
 export type Time = number | Tensor;
@@ -29,9 +29,12 @@ export const timeTensor = (t: Time, dtype: Dtype): Tensor => {
   return scalar(t, dtype);
 };
 
-const pinned: Primitive<[value: number, start: Tensor, end: Tensor, fraction: number]> = defineVjp(
-  primitive("time", (value: number, _start: Tensor, _end: Tensor, _fraction: number): Tensor => tensor(value)),
-  [null, (g, _y, _value, _start, _end, fraction) => mul(g, 1 - fraction), (g, _y, _value, _start, _end, fraction) => mul(g, fraction), null],
+const pinned: Primitive<[value: number, start: Tensor, end: Tensor, fraction: number]> = defineJvp(
+  defineVjp(
+    primitive("time", (value: number, _start: Tensor, _end: Tensor, _fraction: number): Tensor => tensor(value)),
+    [null, (g, _y, _value, _start, _end, fraction) => mul(g, 1 - fraction), (g, _y, _value, _start, _end, fraction) => mul(g, fraction), null],
+  ),
+  [null, (t, _y, _value, _start, _end, fraction) => mul(t, 1 - fraction), (t, _y, _value, _start, _end, fraction) => mul(t, fraction), null],
 );
 
 /** Two times that steps lie between, in constant fractions. */
@@ -47,3 +50,10 @@ export const timeInSegment = (value: number, { start, end }: Segment): Time => {
   const to = timeValue(end);
   return pinned(value, isTensor(start) ? start : tensor(from), isTensor(end) ? end : tensor(to), to === from ? 0 : (value - from) / (to - from));
 };
+
+/** Whether a forward mode that is active moves a time. */
+export const isMoved = (t: Time): boolean => typeof t !== "number" && isCarried(t);
+
+/** A time of a segment: a number, unless a forward mode moves an end of the segment. */
+export const timeIfMoved = (value: number, segment: Segment | undefined): Time =>
+  segment !== undefined && (isMoved(segment.start) || isMoved(segment.end)) ? timeInSegment(value, segment) : value;

@@ -5,13 +5,13 @@ import { expect } from "vitest";
 import { revolve, storeAll, valueAndGradient, type Schedule } from "@dydt/autodiff";
 import { isTensor, leavesOf, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
-  bosh3, dopri5, euler, heun, integrate, midpoint, ralston, rk4, rk4ThreeEighths, tsit5,
+  bosh3, bs5, dop853, dopri5, euler, heun, integrate, midpoint, ralston, rk4, rk4ThreeEighths, tsit5, vern7,
   type Controller, type Granularity, type Ode, type SolveOptions, type Solver, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import gradients from "./cases/gradients.json" with { type: "json" };
 
 /** Every solver, under its name. */
-export const solvers = { euler, midpoint, heun, ralston, rk4, rk4ThreeEighths, bosh3, dopri5, tsit5 } as const;
+export const solvers = { euler, midpoint, heun, ralston, rk4, rk4ThreeEighths, bosh3, dopri5, tsit5, bs5, vern7, dop853 } as const;
 export type SolverName = keyof typeof solvers;
 export const solverNames = Object.keys(solvers) as SolverName[];
 /** A solver by name, as one of steps without further parts. */

@@ -286,3 +286,14 @@ describe("an empty interval", () => {
     expectSameBits(slopes.p, [0, 0, 0, 0]);
   });
 });
+
+test("a save time that is a number stays where it is when t1 moves, also where a step happens to end there", () => {
+  const loss = (t1: Tensor): Tensor =>
+    solve((_t, y) => y.neg(), tensor([1]), { t0: 0, t1, saveAt: [0.5, 1, 1.5], solver: tsit5(), controller: fixedSteps(20) }).ys.sum();
+  expect(Math.abs(gradient(loss)(tensor(2)).item())).toBeLessThan(1e-8);
+  const start = (t0: Tensor): Tensor =>
+    solve((t, y) => y.mul(t), tensor([1]), { t0, t1: 2, saveAt: [0.5, 1, 1.5], solver: tsit5(), controller: fixedSteps(20) }).ys.at(1).sum(); // prettier-ignore
+  // y(1) = exp((1 - t0²) / 2), so its derivative at t0 = 0 is 0, and at 0.5 it is -0.5 exp(0.375)
+  expect(Math.abs(gradient(start)(tensor(0)).item())).toBeLessThan(1e-7);
+  expect(gradient(start)(tensor(0.5)).item()).toBeCloseTo(-0.5 * Math.exp(0.375), 6);
+});

@@ -4,8 +4,9 @@
 import { gradient, revolve } from "@dydt/autodiff";
 import { random, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, explicitRungeKutta, fixed, fixedSteps, grid, heun, integrate, midpoint, ralston, rk4,
-  rk4ThreeEighths, solve, stiffnessEstimate, tsit5, type Controller, type DenseStep, type EmbeddedStep, type Ode, type Regularizer, type Solution, type Solver,
+  adaptive, backsolveAdjoint, denseAdjoint, forwardSensitivity, gaussAdjoint, interpolatedAdjoint, jacobianNorm, kineticEnergy, reversibleAdjoint,
+  reversibleHeun, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, explicitRungeKutta, fixed, fixedSteps, grid, heun, inPlace, integrate, midpoint, ralston, rk4,
+  rk4ThreeEighths, solve, solveAsync, stiffnessEstimate, tsit5, type Controller, type DenseStep, type EmbeddedStep, type Ode, type Regularizer, type Solution, type Solver,
   type Step, type StiffnessStep, type TreeStep,
 } from "@dydt/ode"; // prettier-ignore
 
@@ -70,6 +71,30 @@ solve(f, y0, { ...t, solver: heun(), regularize: stiffnessEstimate() });
 solve(f, y0, { ...t, solver: bosh3(), regularize: stiffnessEstimate() });
 // @ts-expect-error -- one of two is too much as well
 solve(f, y0, { ...t, solver: bosh3(), regularize: [errorEstimate(), stiffnessEstimate()] });
+
+// An adjoint that differentiates the flow knows nothing of the costs of steps.
+for (const adjoint of [backsolveAdjoint(), denseAdjoint(), interpolatedAdjoint({ nodes: 10 }), gaussAdjoint()]) solve(f, y0, { ...t, adjoint });
+for (const adjoint of [backsolveAdjoint(), discreteAdjoint(), forwardSensitivity()]) solve(f, y0, { ...t, adjoint });
+solve(f, y0, { ...t, adjoint: backsolveAdjoint({ solver: rk4(), controller: fixedSteps(10) }), regularize: [kineticEnergy(), jacobianNorm()] });
+solve(f, y0, { ...t, adjoint: discreteAdjoint(), regularize: [kineticEnergy(), errorEstimate()] });
+solve(f, y0, { ...t, adjoint: forwardSensitivity(), regularize: errorEstimate() });
+solve(f, y0, { ...t, solver: reversibleHeun(), adjoint: reversibleAdjoint() });
+// @ts-expect-error -- a continuous adjoint does not differentiate the solver's steps
+solve(f, y0, { ...t, adjoint: backsolveAdjoint(), regularize: errorEstimate() });
+// @ts-expect-error -- nor does this one
+solve(f, y0, { ...t, adjoint: interpolatedAdjoint(), regularize: stiffnessEstimate() });
+// @ts-expect-error -- nor this one
+solve(f, y0, { ...t, adjoint: denseAdjoint(), regularize: [errorEstimate()] });
+// @ts-expect-error -- nor this one, beside a running cost
+solve(f, y0, { ...t, adjoint: gaussAdjoint(), regularize: [kineticEnergy(), errorEstimate()] });
+// @ts-expect-error -- reversibleHeun has no dense output to look up states in
+solve(f, y0, { ...t, solver: reversibleHeun(), adjoint: denseAdjoint() });
+// @ts-expect-error -- nor for this one
+solve(f, y0, { ...t, solver: reversibleHeun(), adjoint: gaussAdjoint() });
+// @ts-expect-error -- a backward solver that estimates no error cannot be adaptive
+backsolveAdjoint({ solver: rk4(), controller: adaptive() });
+// @ts-expect-error -- the costate must be evaluated between the steps
+gaussAdjoint({ solver: reversibleHeun() });
 
 // Functions, not names.
 // @ts-expect-error -- a method-name string
@@ -149,6 +174,71 @@ exactly<Controller<Step>>(adaptive());
 declare const lengthCost: Regularizer<Step>;
 solve(f, y0, { ...t, solver: euler(), controller: fixedSteps(3), regularize: lengthCost });
 solve(f, y0, { ...t, regularize: [lengthCost, errorEstimate()] });
+
+// What can happen on the way: events of the state's own type, for solvers with dense output.
+exactly<Tensor>(solve(f, y0, { ...t, events: [{ when: (time, y) => y.at(0).sub(time), then: "terminate" }] }).events[0]!.times);
+solve(f, y0, {
+  ...t,
+  solver: rk4(),
+  controller: fixed(0.1),
+  events: [{ when: (_t, y) => y.sum(), direction: "up", then: (_t, y) => y.neg(), times: 2 }],
+});
+exactly<Body | undefined>(
+  solve((_t, { position, velocity }) => ({ position: velocity, velocity: position.neg() }), body, {
+    ...t,
+    events: [{ when: (_t, { position }) => position.sum() }],
+  }).events[0]?.states,
+);
+// @ts-expect-error -- a change of state returns a state
+solve(f, y0, { ...t, events: [{ when: (_t, y) => y.sum(), then: () => 1 }] });
+// @ts-expect-error -- unknown direction
+solve(f, y0, { ...t, events: [{ when: (_t, y) => y.sum(), direction: "left" }] });
+declare const stepOnly: Solver<Ode, Step>;
+// @ts-expect-error -- a solver without dense output cannot locate events
+solve(f, y0, { ...t, solver: stepOnly, controller: fixed(0.1), events: [{ when: (_t: Tensor, y: Tensor) => y.sum() }] });
+
+// What is saved, seen, and taken up again.
+exactly<Tensor>(solve(f, y0, { ...t, saveAt: { every: "step", times: [0.5] } }).ys);
+exactly<{ mean: Tensor }>(solve(f, y0, { ...t, saveAt: { value: (time, y) => ({ mean: y.mean().mul(time) }) } }).ys);
+const fall = (_t: Tensor, { position, velocity }: Body): Body => ({ position: velocity, velocity: position.neg() });
+const positions = solve(fall, body, { ...t, saveAt: { value: (_t, y) => y.position } });
+exactly<Body>(positions.y1);
+exactly<Tensor>(positions.ys);
+// @ts-expect-error -- what is saved is a tensor, not a state
+exactly<Body>(positions.ys);
+// @ts-expect-error -- every what
+solve(f, y0, { ...t, saveAt: { every: 2 } });
+solve(f, y0, {
+  ...t,
+  onStep: ({ t1, y1, error }) => (y1.at(0).item() + error.at(0).item() > t1 ? "stop" : undefined),
+  signal: new AbortController().signal,
+  timeLimit: 1e3,
+});
+solve(f, y0, {
+  ...t,
+  solver: bosh3(),
+  onStep: (step) => {
+    exactly<Tensor>(step.error);
+    // @ts-expect-error -- bosh3's steps have no stiffness
+    void step.stiffness;
+  },
+});
+const partial = solve(f, y0, { ...t, throw: false });
+exactly<Tensor>(partial.at(0.5));
+if (partial.resume !== undefined) solve(f, y0, { ...t, resume: partial.resume });
+// @ts-expect-error -- a solution is not where it stands
+solve(f, y0, { ...t, resume: partial });
+exactly<Promise<Solution<Tensor>>>(solveAsync(f, y0, { ...t, saveAt: [0.5] }));
+exactly<Solution<Tensor>>(
+  solve(
+    inPlace((_t, y, dy) => (dy[0] = -y[0]!)),
+    y0,
+    t,
+  ),
+);
+const decay = inPlace((_t, y, dy) => (dy[0] = -y[0]!));
+// @ts-expect-error -- a plain field is for one tensor
+solve(decay, body, t);
 
 // A network that is closed over, in a loss: the quickstart.
 interface Layer {

@@ -217,7 +217,10 @@ export const gelu = (x: Tensor, { approximate = "none" }: { readonly approximate
 export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => where(greater(x, 0), x, mul(x, slope));
 
 /** x for x > 0, else alpha (eˣ − 1). */
-export const elu = (x: Tensor, alpha = 1): Tensor => where(greater(x, 0), x, mul(expm1(minimum(x, 0)), alpha));
+export const elu = (x: Tensor, alpha = 1): Tensor => {
+  const positive = greater(x, 0);
+  return where(positive, x, mul(expm1(where(positive, 0, x)), alpha));
+};
 
 /** x σ(x), also known as swish. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));

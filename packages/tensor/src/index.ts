@@ -16,18 +16,27 @@ export {
   tanh, tanhSlope, where, type Operand,
 } from "./elementwise.js"; // prettier-ignore
 export {
-  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, softmax, stopGradient, sum, variance, weightedSum, type ReduceOptions,
+  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, prod, softmax, stopGradient, sum, variance, weightedSum, type ReduceOptions,
 } from "./reduce.js"; // prettier-ignore
 export { at, broadcastTo, copy, embedAt, identity, reshape, sumTo, transpose } from "./movement.js";
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
 export { affine, affineCotangents, affineProduct, matmul, matrixProduct, type FusedActivation } from "./linalg.js";
+export { embedTaken, gather, oneHot, scatterAdd, take, type Indices } from "./indexing.js";
+export { argMax, argMin, type ExtremeOptions } from "./extremes.js";
+export { cumsum } from "./scan.js";
+export { conv2d, convolve, convolveTransposed, convolveWeight, type Conv2dOptions, type Convolution } from "./convolution.js";
+export { averagePool, poolMeans, spreadMeans, type PoolOptions } from "./pooling.js";
+export type { Padding, Pair, Window } from "./window.js";
+export { linearSolve, luSolve, SingularMatrixError, type LinearSolveOptions } from "./solving.js";
+export { groupNormalize, layerNormalize, type NormalizeOptions } from "./normalization.js";
 export { setMatmulBackend, type MatmulBackend } from "./backend/matmul.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";
-export { primitive, type Primitive } from "./primitive.js";
+export { primitive, setInspector, type Inspector, type Primitive } from "./primitive.js";
 export {
-  activeRecorders, beginEpoch, endEpoch, inTemporaryRegion, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
+  activeRecorders, beginEpoch, carriedAlong, endEpoch, inTemporaryRegion, isCarried, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
+  type SeesThrough,
 } from "./recorder.js"; // prettier-ignore
 export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
 export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";

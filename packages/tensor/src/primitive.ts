@@ -6,6 +6,16 @@
 import { activeRecorders, exchangeRecorders, noRecorders, type Operation } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
 
+/** Looks at every operation, recorded or not: for debugging. */
+export type Inspector = (operation: Operation, args: readonly unknown[], output: Tensor) => void;
+
+let inspector: Inspector | null = null;
+
+/** Sets who looks at every operation, or null for nobody, which costs nothing. */
+export const setInspector = (next: Inspector | null): void => {
+  inspector = next;
+};
+
 /** A function of tensors, lists of tensors and constants, that recorders see as one operation. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of primitives of any arguments needs the bivariant default
 export interface Primitive<A extends readonly unknown[] = any> extends Operation {
@@ -40,10 +50,12 @@ export const primitive = <A extends readonly unknown[]>(name: string, forward: (
     if (recorders.length === 0) {
       const output = forward(...args);
       output.op = name;
+      if (inspector !== null) inspector(apply as unknown as Primitive<A>, args, output);
       return output;
     }
     const output = unwatched(forward, args);
     output.op = name;
+    if (inspector !== null) inspector(apply as unknown as Primitive<A>, args, output);
     for (let i = 0; i < recorders.length; i++) recorders[i]!.record(apply as unknown as Primitive<A>, args, output);
     return output;
   };

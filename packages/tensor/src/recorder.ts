@@ -1,7 +1,7 @@
 /**
  * @file Who watches: recorders are told of every primitive that is applied while they are active.
  *
- * A tape is a recorder; so is the discovery of captured tensors. Tensors know nothing of them but a slot number for each.
+ * A tape is a recorder; so are the forward modes and the discovery of captured tensors. Tensors know nothing of them but a slot number for each.
  * Every recorder has an epoch, a number never used twice, so that marks of a recorder that is gone mean nothing.
  */
 import type { Tensor } from "./tensor.js";
@@ -13,12 +13,22 @@ export interface Operation {
   readonly op: string;
 }
 
+/** What a forward mode carries along with the tensors, and so through nodes as well: it looks at what they compute, never at their pullbacks. */
+export interface SeesThrough {
+  /** What goes along with this tensor: its tangent, or its Taylor coefficients; nothing where they are zero. */
+  readonly carried: (x: Tensor) => readonly Tensor[];
+  /** The highest derivative that is carried. */
+  readonly order: number;
+}
+
 /** Somebody who is told what is computed. */
 export interface Recorder {
   /** Marks on tensors carry this number. */
   readonly epoch: number;
   /** Whether it keeps the tensors it is told of, so that their memory must live as long as it does. */
   readonly retains: boolean;
+  /** Of forward modes. Recorders without it see a node as one operation, and are told of nothing inside. */
+  readonly seesThrough?: SeesThrough;
   /** Whether derivatives flow through this tensor. */
   readonly watches: (x: Tensor) => boolean;
   /** Told after every operation. `args` are those of the call: tensors, lists of tensors, and constants. */
@@ -75,6 +85,16 @@ export const isWatched = (x: Tensor): boolean => {
   for (let i = 0; i < recorders.length; i++) if (recorders[i]!.watches(x)) return true;
   return false;
 };
+
+/** Whether a forward mode that is active carries something along with `x`. */
+export const isCarried = (x: Tensor): boolean => {
+  for (let i = 0; i < recorders.length; i++) if (recorders[i]!.seesThrough !== undefined && recorders[i]!.watches(x)) return true;
+  return false;
+};
+
+/** All that the forward modes that are active carry along with `x`, and with what they carry. */
+export const carriedAlong = (x: Tensor): readonly Tensor[] =>
+  recorders.flatMap(({ seesThrough }) => seesThrough?.carried(x).flatMap((along) => [along, ...carriedAlong(along)]) ?? []);
 
 /** Whether what is computed now is kept by a recorder, so that it may not be released before that recorder. */
 export const isRetained = (): boolean => {

@@ -20,7 +20,7 @@ export interface ReduceOptions {
 const reduction = (op: Reduction) =>
   primitive(op, (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
     const axes = normalizeAxes(op, axis, x.rank);
-    const dtype = x.dtype === "bool" && op === "sum" ? "int32" : x.dtype;
+    const dtype = x.dtype === "bool" && (op === "sum" || op === "prod") ? "int32" : x.dtype;
     const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length));
     if ((op === "max" || op === "min") && x.size === 0 && sizeOf(kept) > 0)
       throw new ShapeError(`${op} of no elements: a tensor of shape ${formatShape(x.shape)} is empty along the axes ${formatShape(axes)}`);
@@ -53,6 +53,8 @@ export const sum = reduction("sum");
 export const max = reduction("max");
 /** The smallest element, NaN if any is; tied elements share the derivative. @throws ShapeError for no elements. */
 export const min = reduction("min");
+/** Π x; 1 for no elements. */
+export const prod = reduction("prod");
 
 const countOf = (op: string, x: Tensor, { axis }: ReduceOptions): number => sizeOf(normalizeAxes(op, axis, x.rank).map((i) => x.shape[i]!));
 
@@ -68,9 +70,13 @@ export const variance = (
   return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
 };
 
-/** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. */
+/** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. The derivative at 0 is 0. */
 export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { readonly order?: number } = {}): Tensor => {
-  if (order === 2) return sqrt(sum(square(x), options));
+  if (order === 2) {
+    const squares = sum(square(x), options);
+    const vanishes = equal(squares, 0);
+    return where(vanishes, 0, sqrt(where(vanishes, 1, squares)));
+  }
   if (order === 1) return sum(abs(x), options);
   if (order === Infinity) return max(abs(x), options);
   throw new OptionError(`norm got order ${order}: 1, 2 or Infinity`);
@@ -79,11 +85,13 @@ export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { rea
 /** Lets derivatives end: the same numbers, watched by nobody. */
 export const stopGradient = primitive("stopGradient", (x: Tensor): Tensor => alias(x, x.shape));
 
-/** ln Σ eˣ without overflow; −∞ where every element is −∞. */
+/** ln Σ eˣ without overflow; −∞ where every element is −∞, with derivative 0. */
 export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   const top = stopGradient(max(x, { ...options, keepDims: true }));
   const shift = where(isFinite(top), top, 0);
-  const kept = add(log(sum(exp(sub(x, shift)), { ...options, keepDims: true })), shift);
+  const total = sum(exp(sub(x, shift)), { ...options, keepDims: true });
+  const vanishes = equal(total, 0);
+  const kept = where(vanishes, -Infinity, add(log(where(vanishes, 1, total)), shift));
   return options.keepDims === true ? kept : reshape(kept, sum(stopGradient(x), options).shape);
 };
 

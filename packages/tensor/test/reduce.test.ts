@@ -2,7 +2,7 @@ import fc from "fast-check";
 import ops from "ndarray-ops";
 import { describe, expect, test } from "vitest";
 import {
-  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, OptionError, ShapeError, softmax, sum, tensor, variance, weightedSum, zeros,
+  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, OptionError, prod, ShapeError, softmax, sum, tensor, variance, weightedSum, zeros,
   type ReduceOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
@@ -36,6 +36,7 @@ const references: Readonly<Record<string, Reference>> = {
   sum: [sum, (values) => values.reduce((s, v) => s + v, 0)],
   mean: [mean, average],
   variance: [variance, (values) => average(values.map((v) => (v - average(values)) ** 2))],
+  prod: [prod, (values) => values.reduce((p, v) => p * v, 1)],
   max: [max, (values) => Math.max(...values)],
   min: [min, (values) => Math.min(...values)],
   norm: [norm, (values) => Math.hypot(...values)],
@@ -76,6 +77,7 @@ describe("reductions", () => {
       }),
     );
     expect(mean(zeros([0])).item()).toBeNaN();
+    expectExactly(prod(zeros([0, 3]), { axis: 0 }), [3], [1, 1, 1]);
     for (const extremum of [max, min]) {
       expect(() => extremum(zeros([0, 3]), { axis: 0 })).toThrow(ShapeError);
       expectExactly(extremum(zeros([0, 3]), { axis: 1 }), [0], []);
@@ -91,6 +93,11 @@ describe("reductions", () => {
     expect(logsumexp(tensor([-Infinity, -Infinity])).item()).toBe(-Infinity);
     expect(logsumexp(tensor([Infinity, 1])).item()).toBe(Infinity);
     expectClose(logsumexp(tensor([1000, 1000])), 1000 + Math.LN2);
+  });
+
+  test("products of masks count, and those of whole numbers stay whole", () => {
+    expect([prod(tensor([true, true])).dtype, prod(tensor([true, false])).item()]).toEqual(["int32", 0]);
+    expect([prod(tensor([2, -3], { dtype: "int32" })).dtype, prod(tensor([2, -3], { dtype: "int32" })).item()]).toEqual(["int32", -6]);
   });
 
   test("variance divides by n minus the correction", () => {

@@ -1,23 +1,40 @@
 /**
- * @file Reverse rules of the elementwise operations.
+ * @file Rules of the elementwise operations.
  */
 import {
-  abs, add, cast, cos, div, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFloat, isTensor, less, lessEqual, log, log1p, logicalAnd,
+  abs, add, cast, cos, div, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFloat, isTensor, kernels, less, lessEqual, log, log1p, logicalAnd,
   logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh, tanhSlope, where,
   type Operand, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { unbroadcast, vjpEntry, withoutDerivative, type VjpEntry } from "../rule.js";
+import { jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry } from "../rule.js";
 
-/** 1 where the operand was chosen, ½ at a tie, 0 elsewhere. */
-const chosen = (y: Tensor, operand: Operand, other: Operand): Tensor =>
-  mul(cast(equal(y, operand), y.dtype), sub(1, mul(cast(equal(operand, other), y.dtype), 0.5)));
-
-const choice = (primitive: Primitive<[Operand, Operand]>): VjpEntry =>
-  vjpEntry(
-    primitive,
-    (g, y, a, b) => unbroadcast(mul(g, chosen(y, a, b)), a),
-    (g, y, a, b) => unbroadcast(mul(g, chosen(y, b, a)), b),
+/**
+ * A product ȳ ∂y/∂x, but 0 wherever ȳ is 0: a branch that `where` did not take has no say, even where its slope is infinite or NaN.
+ *
+ * The numbers are looked at first, since they are seldom such; then the product is made again of 1 in place of the operands there, so that its own
+ * derivatives are numbers too.
+ */
+const absorbing = (g: Tensor, product: (safe: <T extends Operand>(one: T) => T | Tensor) => Tensor): Tensor => {
+  const plain = product((one) => one);
+  if (kernels.firstNonFinite(plain) < 0) return plain;
+  const vanishes = equal(g, 0);
+  return where(
+    vanishes,
+    0,
+    product((one) => where(vanishes, 1, isTensor(one) ? one : full([], one, { dtype: g.dtype }))),
   );
+};
+
+/** All of a cotangent to the operand that was chosen, half of it at a tie; both get NaN's, since neither can be told to be innocent. */
+const choice = (primitive: Primitive<[Operand, Operand]>, beaten: (one: Operand, other: Operand) => Tensor): VjpEntry => {
+  const share = (g: Tensor, one: Operand, other: Operand): Tensor =>
+    unbroadcast(where(beaten(one, other), 0, where(equal(one, other), mul(g, 0.5), g)), one);
+  return vjpEntry(
+    primitive,
+    (g, _y, a, b) => share(g, a, b),
+    (g, _y, a, b) => share(g, b, a),
+  );
+};
 
 /** d(xᵖ)/dx = p xᵖ⁻¹, which is 0 for p = 0 even at x = 0. */
 const powerSlope = (x: Operand, p: Operand, like: Tensor): Tensor => {
@@ -25,7 +42,8 @@ const powerSlope = (x: Operand, p: Operand, like: Tensor): Tensor => {
   if (p === 1) return full(like.shape, 1, { dtype: like.dtype });
   if (p === 2) return mul(x, 2);
   if (!isTensor(p)) return mul(pow(x, p - 1), p);
-  return where(equal(p, 0), 0, mul(p, pow(x, sub(p, 1))));
+  const base = where(logicalAnd(equal(p, 0), equal(isTensor(x) ? x : full([], x, { dtype: p.dtype }), 0)), 1, x);
+  return mul(p, pow(base, sub(p, 1)));
 };
 
 /** ln x where xᵖ has a derivative in p; 0 at x = 0, where xᵖ is 0 for all p > 0. */
@@ -43,12 +61,12 @@ export const elementwiseRules: readonly VjpEntry[] = [
   vjpEntry(square, (g, _y, x) => mul(g, mul(x, 2))),
   vjpEntry(abs, (g, _y, x) => mul(g, sign(x))),
   vjpEntry(relu, (g, _y, x) => mul(g, step(x))),
-  vjpEntry(sqrt, (g, y) => div(g, mul(y, 2))),
-  vjpEntry(reciprocal, (g, y) => neg(mul(g, square(y)))),
-  vjpEntry(exp, (g, y) => mul(g, y)),
-  vjpEntry(expm1, (g, y) => mul(g, add(y, 1))),
-  vjpEntry(log, (g, _y, x) => div(g, x)),
-  vjpEntry(log1p, (g, _y, x) => div(g, add(x, 1))),
+  vjpEntry(sqrt, (g, y) => absorbing(g, (safe) => div(g, mul(safe(y), 2)))),
+  vjpEntry(reciprocal, (g, y) => absorbing(g, (safe) => neg(mul(g, square(safe(y)))))),
+  vjpEntry(exp, (g, y) => absorbing(g, (safe) => mul(g, safe(y)))),
+  vjpEntry(expm1, (g, y) => absorbing(g, (safe) => mul(g, add(safe(y), 1)))),
+  vjpEntry(log, (g, _y, x) => absorbing(g, (safe) => div(g, safe(x)))),
+  vjpEntry(log1p, (g, _y, x) => absorbing(g, (safe) => div(g, add(safe(x), 1)))),
   vjpEntry(sin, (g, _y, x) => mul(g, cos(x))),
   vjpEntry(cos, (g, _y, x) => neg(mul(g, sin(x)))),
   vjpEntry(tanh, (g, y) => tanhSlope(g, y)),
@@ -80,16 +98,32 @@ export const elementwiseRules: readonly VjpEntry[] = [
   ),
   vjpEntry(
     div,
-    (g, _y, a, b) => unbroadcast(div(g, b), a),
-    (g, y, _a, b) => unbroadcast(neg(div(mul(g, y), b)), b),
+    (g, _y, a, b) =>
+      unbroadcast(
+        absorbing(g, (safe) => div(g, safe(b))),
+        a,
+      ),
+    (g, y, _a, b) =>
+      unbroadcast(
+        absorbing(g, (safe) => neg(div(mul(g, safe(y)), safe(b)))),
+        b,
+      ),
   ),
   vjpEntry(
     pow,
-    (g, _y, x, p) => unbroadcast(mul(g, powerSlope(x, p, g)), x),
-    (g, y, x, p) => unbroadcast(mul(g, mul(y, logarithmOfBase(x, y))), p),
+    (g, _y, x, p) =>
+      unbroadcast(
+        absorbing(g, (safe) => mul(g, powerSlope(safe(x), p, g))),
+        x,
+      ),
+    (g, y, x, p) =>
+      unbroadcast(
+        absorbing(g, (safe) => mul(g, mul(safe(y), logarithmOfBase(safe(x), y)))),
+        p,
+      ),
   ),
-  choice(maximum),
-  choice(minimum),
+  choice(maximum, less),
+  choice(minimum, greater),
   vjpEntry(
     where,
     null,
@@ -100,4 +134,51 @@ export const elementwiseRules: readonly VjpEntry[] = [
   ...[sign, floor, step, equal, notEqual, less, lessEqual, greater, greaterEqual, logicalAnd, logicalOr].map((one) =>
     withoutDerivative(one as Primitive),
   ),
+];
+
+/** What of a tangent goes on where its operand was chosen: all, or half at a tie. */
+const chosenTangent = (primitive: Primitive<[Operand, Operand]>, beaten: (one: Operand, other: Operand) => Tensor): JvpEntry => {
+  const share = (tangent: Tensor, y: Tensor, one: Operand, other: Operand): Tensor =>
+    spread(where(beaten(one, other), 0, where(equal(one, other), mul(tangent, 0.5), tangent)), y);
+  return jvpEntry(
+    primitive,
+    (t, y, a, b) => share(t, y, a, b),
+    (t, y, a, b) => share(t, y, b, a),
+  );
+};
+
+/** The forward rules of elementwise.ts in @dydt/tensor. */
+export const elementwiseTangents: readonly (readonly JvpEntry[])[] = [
+  pointwise(elementwiseRules, [
+    neg, square, abs, relu, sqrt, reciprocal, exp, expm1, log, log1p, sin, cos, tanh, sigmoid, softplus, erf, geluExact,
+  ]), // prettier-ignore
+  [
+    jvpEntry(tanhSlope, "linear", (t, _y, g, y) => mul(mul(mul(g, y), -2), t)),
+    jvpEntry(
+      add,
+      (t, y) => spread(t, y),
+      (t, y) => spread(t, y),
+    ),
+    jvpEntry(
+      sub,
+      (t, y) => spread(t, y),
+      (t, y) => spread(neg(t), y),
+    ),
+    jvpEntry(mul, "linear", "linear"),
+    jvpEntry(div, "linear", (t, y, _a, b) => neg(div(mul(t, y), b))),
+    jvpEntry(
+      pow,
+      (t, y, x, p) => mul(t, powerSlope(x, p, y)),
+      (t, y, x) => mul(t, mul(y, logarithmOfBase(x, y))),
+    ),
+    chosenTangent(maximum, less),
+    chosenTangent(minimum, greater),
+    jvpEntry(
+      where,
+      null,
+      (t, y, condition) => spread(where(condition, t, 0), y),
+      (t, y, condition) => spread(where(condition, 0, t), y),
+    ),
+    jvpEntry(cast, (t, y) => (isFloat(y.dtype) ? cast(t, y.dtype) : undefined), null),
+  ],
 ];

@@ -1,11 +1,11 @@
 /**
- * @file Reverse rules of the matrix product: C = op(A) op(B), so Ā = C̄ op(B)ᵀ and B̄ = op(A)ᵀ C̄, transposed back where the operand was read transposed;
+ * @file Rules of the matrix product: C = op(A) op(B), so Ā = C̄ op(B)ᵀ and B̄ = op(A)ᵀ C̄, transposed back where the operand was read transposed;
  * and of y = σ(z), z = x W + b: z̄ = ȳ σ′(z), x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = the rows of z̄ summed.
  */
 import {
-  activeRecorders, affineCotangents, affineProduct, expm1, matrixProduct, mul, neg, step, sub, sumTo, tanhSlope, type FusedActivation, type Tensor,
+  activeRecorders, add, affineCotangents, affineProduct, expm1, matrixProduct, mul, neg, step, sub, sumTo, tanhSlope, type FusedActivation, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { jointEntry, vjpEntry, type VjpEntry, type Wanted } from "../rule.js";
+import { jointEntry, jointJvpEntry, jvpEntry, spread, vjpEntry, type JvpEntry, type VjpEntry, type Wanted } from "../rule.js";
 
 /** ȳ σ′(z), from the value y = σ(z). */
 export const activationSlope = (g: Tensor, y: Tensor, activation: FusedActivation): Tensor => {
@@ -34,5 +34,24 @@ export const linalgRules: readonly VjpEntry[] = [
       wanted[1] === false ? undefined : matrixProduct(x, z, true, false),
       wanted[2] === false ? undefined : sumTo(z, bias.shape),
     ];
+  }),
+];
+
+/** x Ẇ + ẋ W + ḃ, those that are given. */
+export const affineMoved = (y: Tensor, parts: readonly (readonly [x: Tensor, weight: Tensor])[], bias: Tensor | undefined): Tensor => {
+  const [first, ...others] = parts;
+  if (first === undefined) return spread(bias as Tensor, y);
+  const start = bias === undefined ? matrixProduct(...first) : affineProduct(...first, bias);
+  return others.reduce((sum, [x, weight]) => add(sum, matrixProduct(x, weight)), start);
+};
+
+/** The forward rules of linalg.ts in @dydt/tensor. */
+export const linalgTangents: readonly JvpEntry[] = [
+  jvpEntry(matrixProduct, "linear", "linear", null, null),
+  jointJvpEntry(affineProduct, ([ofX, ofWeight, ofBias], y, x, weight, _bias, activation = "identity") => {
+    const parts: (readonly [Tensor, Tensor])[] = [];
+    if (ofX !== undefined) parts.push([ofX, weight]);
+    if (ofWeight !== undefined) parts.push([x, ofWeight]);
+    return activationSlope(affineMoved(y, parts, ofBias), y, activation);
   }),
 ];

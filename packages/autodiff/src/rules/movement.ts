@@ -1,8 +1,8 @@
 /**
- * @file Reverse rules of the operations that move elements: each is the transpose of another one.
+ * @file Rules of the operations that move elements: each is linear, and the transpose of another one.
  */
 import { at, broadcastTo, concat, copy, embed, embedAt, identity, normalizeAxis, reshape, slice, stack, sumTo, transpose, type Range, type Tensor } from "@dydt/tensor"; // prettier-ignore
-import { vjpEntry, type VjpEntry } from "../rule.js";
+import { jvpEntry, vjpEntry, type JvpEntry, type VjpEntry } from "../rule.js";
 
 /** The parts of a cotangent that belong to the tensors of a concatenation. */
 const parts = (g: Tensor, list: readonly Tensor[], axis: number): readonly Tensor[] => {
@@ -58,4 +58,20 @@ export const movementRules: readonly VjpEntry[] = [
   vjpEntry(concat, (g, _y, list, axis = 0) => parts(g, list, axis), null),
   vjpEntry(broadcastTo, (g, _y, x) => sumTo(g, x.shape), null),
   vjpEntry(sumTo, (g, _y, x) => broadcastTo(g, x.shape), null),
+];
+
+/** The forward rules of movement.ts, slicing.ts and joining.ts in @dydt/tensor. */
+export const movementTangents: readonly JvpEntry[] = [
+  jvpEntry(copy, "linear"),
+  jvpEntry(identity, "linear"),
+  jvpEntry(reshape, "linear", null),
+  jvpEntry(transpose, "linear", null),
+  jvpEntry(slice, "linear", null),
+  jvpEntry(embed, "linear", null, null),
+  jvpEntry(at, "linear", null),
+  jvpEntry(embedAt, "linear", null, null),
+  jvpEntry(stack, "linear", null),
+  jvpEntry(concat, "linear", null),
+  jvpEntry(broadcastTo, "linear", null),
+  jvpEntry(sumTo, "linear", null),
 ];

@@ -4,8 +4,8 @@
  * It runs in two phases, because a gradient comes in two: the forward solve, which ends with the state before the last step at hand, and the
  * pullback, which begins with the reverse of that step. Each action is checked against the contract of a schedule before the chain sees it.
  */
-import { DydtError } from "@dydt/tensor";
-import { requireWhole, ScheduleError, type Action, type OnlineSchedule, type Schedule } from "./schedule.js";
+import { DydtError, OptionError } from "@dydt/tensor";
+import { requireWhole, ScheduleError, type Action, type Kept, type Level, type OnlineSchedule, type Schedule } from "./schedule.js";
 
 /**
  * What can be reversed step by step: a solve, a recurrent network, an optimisation loop.
@@ -33,8 +33,8 @@ import { requireWhole, ScheduleError, type Action, type OnlineSchedule, type Sch
  * if (cotangent !== 4 * 3 ** 3) throw new Error("not the derivative of x⁴");
  */
 export interface Chain {
-  /** Keeps a copy of the working state under the number `state`. */
-  readonly store: (state: number) => void;
+  /** Keeps a copy of the working state under the number `state`; with `what` "stages" also what {@link Chain.reverseFromStages} needs; on a level. */
+  readonly store: (state: number, what: Kept, level: Level) => void;
   /** Makes the stored state the working state; it stays stored. */
   readonly restore: (state: number) => void;
   /** Gives the place of the stored state back. */
@@ -43,6 +43,8 @@ export interface Chain {
   readonly advance: (from: number, to: number) => void;
   /** Runs the step on the working state under a tape and pulls the cotangent back through it; the working state is not used again. */
   readonly reverse: (step: number) => void;
+  /** Pulls the cotangent back through the step that ended at the working state, whose stages are at hand. Without it a schedule may not keep stages. */
+  readonly reverseFromStages?: (step: number) => void;
 }
 
 /** A schedule under way. */
@@ -63,7 +65,7 @@ export interface Execution {
  * @param chain - what does it.
  * @returns the two phases. Both throw ScheduleError where the schedule breaks its contract, whatever the chain throws, and DydtError after the
  * end or a failure.
- * @throws OptionError when `steps` is not a whole number, or negative.
+ * @throws OptionError when `steps` is not a whole number, or negative, or when the schedule keeps stages and the chain has none.
  * @example
  * const done: string[] = [];
  * const note = (name: string) => (state: number) => void done.push(`${name} ${state}`);
@@ -76,7 +78,8 @@ export interface Execution {
  */
 export const execute = (schedule: Schedule, steps: number, chain: Chain): Execution => {
   requireWhole(steps, 0, "the number of steps to be reversed");
-  const phases = follow(schedule(steps), steps, chain, new Set(), 0);
+  const keepsStages = requireStages(schedule, chain);
+  const phases = follow(schedule(steps), steps, chain, { stored: new Map(), working: 0, stagesAtHand: false, keepsStages, next: steps - 1 });
   let over = false;
 
   const begin = () => {
@@ -100,9 +103,9 @@ export const execute = (schedule: Schedule, steps: number, chain: Chain): Execut
 
 /** A reversal of a chain whose number of steps becomes known on the way. */
 export interface OnlineExecution {
-  /** Tells that a state has become the working state; in order from state 0, every state but the last one. */
+  /** Tells that a state has become the working state; in order from state 0, every state but the last one; with a schedule that keeps stages, that one too. */
   readonly reached: (state: number) => void;
-  /** Reverses all steps. */
+  /** Reverses all steps. The state that was reached last is the working state: whoever ran on from it makes it so again. */
   readonly finish: (steps: number) => void;
 }
 
@@ -112,6 +115,7 @@ export interface OnlineExecution {
  * @param schedule - for this one reversal.
  * @param chain - does what is asked.
  * @returns the two phases; they throw ScheduleError where the schedule breaks its contract.
+ * @throws OptionError when the schedule keeps stages and the chain has none.
  * @example
  * const kept: number[] = [];
  * const ignore = () => undefined;
@@ -121,18 +125,17 @@ export interface OnlineExecution {
  * if (kept.length !== 3) throw new Error("a state was not kept");
  */
 export const executeOnline = (schedule: OnlineSchedule, chain: Chain): OnlineExecution => {
-  const stored = new Set<number>();
+  const keepsStages = requireStages(schedule, chain);
+  const stored = new Map<number, Kept>();
   return Object.freeze({
     reached: (state: number) => {
       let index = 0;
       for (const action of schedule.reached(state)) {
-        const expected =
-          action.do === "store" || action.do === "release" ? fault(action, state, state, stored) : "store or release only, during the first sweep";
+        const progress: Progress = { stored, working: state, stagesAtHand: keepsStages && state > 0, keepsStages, next: Infinity };
+        const expected = action.do === "store" || action.do === "release" ? fault(action, progress) : "store or release only, during the first sweep";
         if (expected !== undefined) throw new ScheduleError(index, action, expected);
-        if (action.do === "store") {
-          chain.store(state);
-          stored.add(state);
-        } else if (action.do === "release") {
+        if (action.do === "store") keep(action, chain, stored);
+        else if (action.do === "release") {
           chain.release(action.state);
           stored.delete(action.state);
         }
@@ -140,28 +143,52 @@ export const executeOnline = (schedule: OnlineSchedule, chain: Chain): OnlineExe
       }
     },
     finish: (steps: number) => {
-      for (const phase of follow(schedule.finish(steps), steps, chain, stored, undefined)) void phase;
+      const working = keepsStages ? steps : steps - 1;
+      const phases = follow(schedule.finish(steps), steps, chain, { stored, working, stagesAtHand: keepsStages, keepsStages, next: steps - 1 });
+      for (const phase of phases) void phase;
     },
   });
 };
 
-/** Checks and performs the actions; yields once, before the first reverse. */
-function* follow(actions: Iterable<Action>, steps: number, chain: Chain, stored: Set<number>, start: number | undefined): Generator<void, void> {
-  let working = start;
-  let next = steps - 1;
-  let index = 0;
+/** Whether a schedule keeps stages. @throws OptionError when the chain cannot follow it. */
+const requireStages = ({ keepsStages = false }: { readonly keepsStages?: boolean }, chain: Chain): boolean => {
+  if (keepsStages && chain.reverseFromStages === undefined)
+    throw new OptionError("the schedule keeps stages, and the steps of this chain have none: use a schedule of states, such as revolve(n)");
+  return keepsStages;
+};
 
+/** Where a schedule stands. */
+interface Progress {
+  readonly stored: Map<number, Kept>;
+  /** The working state; undefined for none. */
+  working: number | undefined;
+  /** Whether the stages of the step that ended there are at hand. */
+  stagesAtHand: boolean;
+  readonly keepsStages: boolean;
+  /** The step to be reversed next. */
+  next: number;
+}
+
+const keep = ({ state, what = "state", level = "ram" }: Action & { readonly do: "store" }, chain: Chain, stored: Map<number, Kept>): void => {
+  chain.store(state, what, level);
+  stored.set(state, what);
+};
+
+/** Checks and performs the actions; yields once, before the first reverse. */
+function* follow(actions: Iterable<Action>, steps: number, chain: Chain, progress: Progress): Generator<void, void> {
+  const { stored } = progress;
+  let index = 0;
   for (const action of actions) {
-    const expected = fault(action, working, next, stored);
+    const expected = fault(action, progress);
     if (expected !== undefined) throw new ScheduleError(index, action, expected);
     switch (action.do) {
       case "store":
-        chain.store(action.state);
-        stored.add(action.state);
+        keep(action, chain, stored);
         break;
       case "restore":
         chain.restore(action.state);
-        working = action.state;
+        progress.working = action.state;
+        progress.stagesAtHand = stored.get(action.state) === "stages";
         break;
       case "release":
         chain.release(action.state);
@@ -169,37 +196,47 @@ function* follow(actions: Iterable<Action>, steps: number, chain: Chain, stored:
         break;
       case "advance":
         chain.advance(action.from, action.to);
-        working = action.to;
+        progress.working = action.to;
+        progress.stagesAtHand = progress.keepsStages;
         break;
       case "reverse":
-        if (next === steps - 1) yield;
-        chain.reverse(action.step);
-        working = undefined;
-        next--;
+        if (progress.next === steps - 1) yield;
+        if (action.step === progress.working) chain.reverse(action.step);
+        else chain.reverseFromStages!(action.step);
+        progress.working = undefined;
+        progress.stagesAtHand = false;
+        progress.next--;
     }
     index++;
   }
+  const { next } = progress;
   if (next >= 0) throw new ScheduleError(index, undefined, `step ${next} to be reversed next, down to step 0`);
-  if (stored.size > 0) throw new ScheduleError(index, undefined, `every stored state to be released, also ${[...stored].join(", ")}`);
+  if (stored.size > 0) throw new ScheduleError(index, undefined, `every stored state to be released, also ${[...stored.keys()].join(", ")}`);
 }
 
 /** What would have been expected instead of an action that breaks the contract; undefined for a sound one. */
-const fault = (action: Action, working: number | undefined, next: number, stored: ReadonlySet<number>): string | undefined => {
+const fault = (action: Action, { working, next, stored, stagesAtHand, keepsStages }: Progress): string | undefined => {
   const atHand = working === undefined ? "which is none after a reverse" : `which is ${working}`;
   switch (action.do) {
     case "store":
       if (action.state !== working) return `the working state to be stored, ${atHand}`;
-      return stored.has(action.state) ? "a state that is not stored yet" : undefined;
+      if (stored.has(action.state)) return "a state that is not stored yet";
+      if (![undefined, "state", "stages"].includes(action.what)) return 'to be told what to store: "state" or "stages"';
+      if (![undefined, "ram", "slow"].includes(action.level)) return 'the level "ram" or "slow"';
+      return action.what === "stages" && !stagesAtHand ? "a state alone to be stored, since no stages are at hand" : undefined;
     case "restore":
     case "release":
-      return stored.has(action.state) ? undefined : `a stored state, of which there are [${[...stored].join(", ")}]`;
-    case "advance":
+      return stored.has(action.state) ? undefined : `a stored state, of which there are [${[...stored.keys()].join(", ")}]`;
+    case "advance": {
       if (action.from !== working) return `an advance from the working state, ${atHand}`;
       if (!Number.isInteger(action.to) || action.to <= action.from) return "an advance to a later state";
-      return action.to > next ? `an advance no further than state ${next}, from which step ${next} is reversed next` : undefined;
+      const furthest = keepsStages ? next + 1 : next;
+      return action.to > furthest ? `an advance no further than state ${furthest}, from which step ${next} is reversed next` : undefined;
+    }
     case "reverse":
       if (action.step !== next) return next < 0 ? "no reverse, since every step is reversed" : `step ${next} to be reversed next`;
-      return action.step === working ? undefined : `state ${next} to be the working state, ${atHand}`;
+      if (action.step === working || (stagesAtHand && action.step + 1 === working)) return undefined;
+      return `state ${next} to be the working state, ${atHand}`;
     default:
       return "one of store, restore, release, advance, reverse";
   }

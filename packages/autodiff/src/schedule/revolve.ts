@@ -10,7 +10,7 @@
  *
  * A. Griewank, A. Walther, Algorithm 799: revolve, ACM TOMS 26(1), 2000; eqs. 2 and 4, and the placement rule of p. 34.
  */
-import { requireWhole, type Schedule } from "./schedule.js";
+import { requireWhole, type Action, type Schedule } from "./schedule.js";
 
 /**
  * Reverses a chain with at most `slots` stored states, the initial one included, advancing as few steps as possible.
@@ -28,37 +28,46 @@ import { requireWhole, type Schedule } from "./schedule.js";
  */
 export const revolve = (slots: number): Schedule => {
   requireWhole(slots, 1, "the number of slots of revolve");
-  return function* (steps) {
+  const schedule = function* (steps: number): Generator<Action> {
     requireWhole(steps, 0, "the number of steps to be reversed");
     if (steps === 0) return;
-
-    const stored = [0];
     yield { do: "store", state: 0 };
-    let working = 0;
-    for (let step = steps - 1; step >= 0; step--) {
-      // The free slots go between the newest stored state and the step; then nothing is left but to walk up to it.
-      while (step > working && stored.length < slots) {
-        const state = working + firstStretch(step + 1 - working, slots + 1 - stored.length);
-        yield { do: "advance", from: working, to: state };
-        if (state < step) {
-          yield { do: "store", state };
-          stored.push(state);
-        }
-        working = state;
-      }
-      if (step > working) yield { do: "advance", from: working, to: step };
-      yield { do: "reverse", step };
-
-      // A state before a reversed step has served.
-      if (stored.at(-1) === step) {
-        yield { do: "release", state: step };
-        stored.pop();
-      }
-      working = stored.at(-1) ?? 0;
-      if (step > 0) yield { do: "restore", state: working };
-    }
+    yield* reverseStretch(0, steps, slots);
   };
+  return Object.assign(schedule, { wider: () => revolve(slots + 1) });
 };
+
+/**
+ * Reverses the steps `low`, …, `high - 1` of a chain with as few advances as possible, and releases state `low`.
+ *
+ * State `low` is stored, counts as one of the slots, and is the working state.
+ */
+export function* reverseStretch(low: number, high: number, slots: number): Generator<Action> {
+  const stored = [low];
+  let working = low;
+  for (let step = high - 1; step >= low; step--) {
+    // The free slots go between the newest stored state and the step; then nothing is left but to walk up to it.
+    while (step > working && stored.length < slots) {
+      const state = working + firstStretch(step + 1 - working, slots + 1 - stored.length);
+      yield { do: "advance", from: working, to: state };
+      if (state < step) {
+        yield { do: "store", state };
+        stored.push(state);
+      }
+      working = state;
+    }
+    if (step > working) yield { do: "advance", from: working, to: step };
+    yield { do: "reverse", step };
+
+    // A state before a reversed step has served.
+    if (stored.at(-1) === step) {
+      yield { do: "release", state: step };
+      stored.pop();
+    }
+    working = stored.at(-1) ?? low;
+    if (step > low) yield { do: "restore", state: working };
+  }
+}
 
 /**
  * The fewest steps that any schedule runs without a tape to reverse a chain, t(n, s), and those that {@link revolve} runs.
@@ -76,11 +85,20 @@ export const revolve = (slots: number): Schedule => {
 export const advances = (steps: number, slots: number): number => {
   requireWhole(steps, 0, "the number of steps to be reversed");
   requireWhole(slots, 1, "the number of slots");
-  if (steps <= 1) return 0;
-  if (slots === 1) return (steps * (steps - 1)) / 2;
+  return fewestAdvances(steps, slots);
+};
 
+/** The same of numbers that are whole. */
+export const fewestAdvances = (steps: number, slots: number): number => {
+  if (steps <= slots + 1) return Math.max(0, steps - 1);
+  if (slots === 1) return (steps * (steps - 1)) / 2;
   let total = 0;
-  for (let repeats = 0; reversible(slots, repeats) < steps; repeats++) total += steps - reversible(slots, repeats);
+  // β(s, r + 1) = β(s, r) (s + r + 1) / (r + 1), in whole numbers as long as it matters.
+  for (let repeats = 0, reach = 1; reach < steps; repeats++) {
+    total += steps - reach;
+    const product = reach * (slots + repeats + 1);
+    reach = product > Number.MAX_SAFE_INTEGER ? Infinity : product / (repeats + 1);
+  }
   return total;
 };
 

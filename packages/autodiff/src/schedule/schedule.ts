@@ -14,12 +14,23 @@
  * | reverse i          | working state i; step i + 1 reversed, or i = N − 1 | none: restore comes next    |
  *
  * The working state is 0 at the beginning. At the end every step is reversed and nothing is stored.
+ *
+ * A schedule that `keepsStages` may do more. A state that an advance has reached has the *stages* of the step that ended there at hand, and so has one that is
+ * restored where it was stored with `what: "stages"`. From working state i + 1 with its stages, `reverse i` needs no run of step i; and an advance may go
+ * one step further, to the end of the step to be reversed next.
  */
 import { DydtError, OptionError } from "@dydt/tensor";
+import type { CheckpointStorage } from "./storage.js";
+
+/** What is kept: the state (the default), or with it the stages of the step that ended there, from which that step is reversed without being run. */
+export type Kept = "state" | "stages";
+
+/** Where it is kept: in memory (the default), or on the slow level, which somebody else provides. */
+export type Level = "ram" | "slow";
 
 /** One thing that a chain is told to do; the numbers are those of states and steps, state i being the solution before step i. */
 export type Action =
-  | { readonly do: "store"; readonly state: number }
+  | { readonly do: "store"; readonly state: number; readonly what?: Kept; readonly level?: Level }
   | { readonly do: "restore"; readonly state: number }
   | { readonly do: "release"; readonly state: number }
   | { readonly do: "advance"; readonly from: number; readonly to: number }
@@ -52,14 +63,22 @@ export interface Schedule {
   (steps: number): Iterable<Action>;
   /** For a chain whose number of steps is not known beforehand: decides on the way. Without it such a chain is swept a second time. */
   readonly online?: () => OnlineSchedule;
+  /** The same with one slot more; where stages are kept, the initial state is free. */
+  readonly wider?: () => Schedule;
+  /** Whether it keeps stages and reverses steps from them, which the chain must know how to do. Default false. */
+  readonly keepsStages?: boolean;
+  /** Holds what is stored on the slow level. */
+  readonly storage?: CheckpointStorage;
 }
 
 /** A schedule that goes along with the first sweep, for one reversal of one chain. */
 export interface OnlineSchedule {
-  /** What to do when a state has become the working state, in order from state 0: store and release only. */
+  /** What to do when a state has become the working state, in order from state 0: store and release only. Every state but the last; where stages are kept, that too. */
   readonly reached: (state: number) => Iterable<Action>;
-  /** Reverses the chain, whose number of steps is known now. There is no working state: a restore comes first. */
+  /** Reverses the chain, whose number of steps is known now. The state reached last is the working state. */
   readonly finish: (steps: number) => Iterable<Action>;
+  /** As of a {@link Schedule}. */
+  readonly keepsStages?: boolean;
 }
 
 /** A schedule broke its contract: it asked for a state that is not at hand, reversed a step out of order, or left something undone. */

@@ -24,18 +24,16 @@ export const storeAll = (): Schedule =>
         if (state > 0) yield { do: "advance", from: state - 1, to: state };
         yield { do: "store", state };
       }
-      yield* backward(steps, true);
+      yield* backward(steps);
     },
-    { online: () => ({ reached: (state: number): Iterable<Action> => [{ do: "store", state }], finish: backwardFromStored }) },
+    { online: () => ({ reached: (state: number): Iterable<Action> => [{ do: "store", state }], finish: backward }), wider: storeAll },
   );
 
-/** Every step from the last to the first, each from its own stored state. */
-function* backward(steps: number, atHand: boolean): Generator<Action> {
+/** Every step from the last to the first, each from its own stored state; the last one is at hand. */
+function* backward(steps: number): Generator<Action> {
   for (let step = steps - 1; step >= 0; step--) {
-    if (!atHand || step < steps - 1) yield { do: "restore", state: step };
+    if (step < steps - 1) yield { do: "restore", state: step };
     yield { do: "reverse", step };
     yield { do: "release", state: step };
   }
 }
-
-const backwardFromStored = (steps: number): Iterable<Action> => backward(steps, false);

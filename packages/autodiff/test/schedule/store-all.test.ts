@@ -6,7 +6,13 @@ import { interpret } from "./interpreter.js";
 describe("storeAll", () => {
   test("stores every state once and advances nothing beyond the first sweep", () => {
     for (let steps = 1; steps <= 300; steps++) {
-      expect(interpret(storeAll()(steps), steps)).toEqual({ advanced: steps - 1, taped: steps, peak: steps, restores: steps - 1, violations: [] });
+      expect(interpret(storeAll()(steps), steps)).toMatchObject({
+        advanced: steps - 1,
+        taped: steps,
+        peak: steps,
+        restores: steps - 1,
+        violations: [],
+      });
     }
   });
 

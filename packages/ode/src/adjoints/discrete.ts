@@ -7,7 +7,7 @@
  * an online schedule stores, or the reverse begins with a sweep of its own. Step lengths are constant fractions of the interval.
  * E. Hairer, G. Wanner, C. Lubich, Geometric Numerical Integration, 2nd ed., 2006, VI.9; H. Zhang, W. Zhao, PNODE, 2022.
  */
-import { execute, executeOnline, storeAll, type OnlineSchedule, type Schedule } from "@dydt/autodiff";
+import { execute, executeOnline, storeAll, withStages, type OnlineSchedule, type Schedule } from "@dydt/autodiff";
 import { checkOptions, OptionError } from "@dydt/tensor";
 import type { Adjoint, Differentiated } from "../adjoint.js";
 import { begin, type Run } from "../integrate.js";
@@ -17,6 +17,7 @@ import type { Step } from "../step.js";
 import { createChain, keepOnHeap } from "./chain.js";
 import { atHand, createCheckpointStore, type CheckpointStore } from "./checkpoint-store.js";
 import { reverseSolve } from "./reverse.js";
+import { watchSlopes } from "./stages.js";
 import { replayOf, type Granularity, type WorkingState } from "./taped-step.js";
 
 /** Options of {@link discreteAdjoint}. */
@@ -25,6 +26,12 @@ export interface DiscreteAdjointOptions {
   readonly checkpoints?: Schedule;
   /** Where the tape stops looking: "step" (default, fastest), or "evaluation" of f, which needs the memory of one evaluation only. They agree to rounding. */
   readonly tape?: Granularity;
+  /**
+   * What a checkpoint holds: "states" (default), or "stages", a state with the step that ended there, which is then reversed without being run again. A slot costs
+   * two states with tape: "step", which takes as many evaluations of f from the beginning of a step as from its stages; with tape: "evaluation" and an explicit
+   * method of s stages s + 2 states (s + 1 where the last stage is the next first), and half the evaluations. The initial state is free. `cams` decides by itself.
+   */
+  readonly store?: "states" | "stages";
 }
 
 /**
@@ -42,18 +49,24 @@ export interface DiscreteAdjointOptions {
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
  */
 export const discreteAdjoint = (options: DiscreteAdjointOptions = {}): Adjoint<Step> => {
-  checkOptions("discreteAdjoint", options, ["checkpoints", "tape"]);
-  const { checkpoints = storeAll(), tape = "step" } = options;
+  checkOptions("discreteAdjoint", options, ["checkpoints", "tape", "store"]);
+  const { checkpoints = storeAll(), tape = "step", store } = options;
   if (typeof checkpoints !== "function") throw new OptionError("discreteAdjoint needs a schedule as checkpoints: storeAll() or revolve(n)");
   if (tape !== "step" && tape !== "evaluation") throw new OptionError(`discreteAdjoint got tape "${String(tape)}": "step" or "evaluation"`);
+  if (store !== undefined && store !== "states" && store !== "stages")
+    throw new OptionError(`discreteAdjoint got store "${String(store)}": "states" or "stages"`);
+  if (store === "states" && checkpoints.keepsStages === true)
+    throw new OptionError('discreteAdjoint got a schedule that keeps stages, and store: "states": leave store out');
+  const schedule = store === "stages" ? withStages(checkpoints) : checkpoints;
   return Object.freeze({
     name: "discreteAdjoint",
-    solve: <R extends Step>(problem: Problem<R>) => differentiate(problem, checkpoints, tape),
+    events: true,
+    solve: <R extends Step>(problem: Problem<R>) => differentiate(problem, schedule, tape),
   });
 };
 
 const differentiate = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Granularity): Differentiated => {
-  const store = createCheckpointStore();
+  const store = createCheckpointStore(schedule.storage);
   try {
     return sweep(problem, schedule, tape, store);
   } catch (error) {
@@ -65,10 +78,14 @@ const differentiate = <R extends Step>(problem: Problem<R>, schedule: Schedule, 
 /** The forward solve, storing as it goes where that is possible. */
 const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Granularity, store: CheckpointStore): Differentiated => {
   const { solver } = problem;
-  const run: Run<R> = begin(problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
+  const keepsStages = schedule.keepsStages === true;
+  const watched = keepsStages ? watchSlopes(problem, tape) : { problem, slopes: () => [] };
+  const run: Run<R> = begin(watched.problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
   const collector: Collector<R> = collect(problem, run.control);
   const first: WorkingState = { y: problem.y0, carry: solver.carries === "state" ? keepOnHeap(run.carry) : undefined };
-  const chain = createChain(problem, store, first);
+  const chain = createChain(problem, store, first, keepsStages);
+  /** The state before the last step. */
+  let beforeLast: WorkingState = first;
   try {
     return forward();
   } finally {
@@ -81,7 +98,10 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     if (done === true) return false;
     before?.();
     collector.take(step);
-    chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined });
+    const { y, carry } = chain.working();
+    beforeLast = { y, carry };
+    const ended = keepsStages ? { before: beforeLast, slopes: watched.slopes() } : undefined;
+    chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined, ended });
     return true;
   }
 
@@ -115,20 +135,39 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     };
   }
 
-  function knownSteps(steps: number): () => void {
+  function knownSteps(steps: number): (() => void) | undefined {
     const execution = execute(schedule, steps, chain);
     execution.forward();
-    chain.store(atHand);
+    chain.store(atHand, keepsStages ? "stages" : "state", "ram");
     drain();
+    if (collector.times.length - 1 < steps) {
+      store.close(); // the solve ended before: these are the wrong states for so many steps
+      return undefined;
+    }
     return () => {
       chain.restore(atHand);
       execution.finish();
     };
   }
 
-  function unknownSteps(schedule: OnlineSchedule): () => void {
+  function unknownSteps(schedule: OnlineSchedule): (() => void) | undefined {
     const execution = executeOnline(schedule, chain);
-    drain(() => execution.reached(collector.times.length - 1));
-    return () => execution.finish(collector.times.length - 1);
+    const reached = (): void => execution.reached(collector.times.length - 1);
+    if (keepsStages) {
+      // While the records of the last step are still there: its stages are in them.
+      do reached();
+      while (advance());
+    } else drain(reached);
+    const steps = collector.times.length - 1;
+    if (problem.ending.error !== undefined || steps === 0) {
+      store.close(); // the records of the last steps went with the attempt that failed
+      return undefined;
+    }
+    if (!keepsStages) chain.setWorking(beforeLast);
+    chain.store(atHand, keepsStages ? "stages" : "state", "ram");
+    return () => {
+      chain.restore(atHand);
+      execution.finish(steps);
+    };
   }
 };

@@ -11,12 +11,15 @@ import type { Leaves, Step } from "../step.js";
 import { timeBetween } from "../time.js";
 import type { SolveChain } from "./chain.js";
 import { atHand, type CheckpointStore } from "./checkpoint-store.js";
+import { watchSlopes } from "./stages.js";
 import { replayStep, reverseStep, type Replay } from "./taped-step.js";
 
 /** The cotangents on their way back. */
 interface Costate {
   readonly y: readonly Cotangent[];
   readonly carry: readonly Cotangent[];
+  /** Of the event that the segment begins with. */
+  readonly origin: Cotangent;
   /** Of captured tensors, then of times. */
   readonly accumulated: readonly Cotangent[];
 }
@@ -83,28 +86,37 @@ export const reverseSolve = <R extends Step>(
   const costates = alternating("tape");
   const steps = alternating("step");
   const counted = { advanced: 0, taped: 0 };
+  const watched = chain.keepsStages ? watchSlopes(problem, replay.granularity) : { problem, slopes: () => [] };
   const none: readonly Cotangent[] = [...captured, ...differentiableTimes(problem)].map(() => undefined);
-  let costate: Costate = { y: cotangents.y1, carry: [], accumulated: none };
+  let costate: Costate = { y: cotangents.y1, carry: [], origin: undefined, accumulated: none };
   let after = end;
 
   chain.setMode({
     advance: (j) => {
       counted.advanced++;
-      const step = allocatingIn(steps.next(), () => replayStep(replay, j, chain.working()));
-      chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined });
-      steps.settle();
+      const { y, carry } = chain.working();
+      const step = allocatingIn(steps.next(), () => replayStep({ ...replay, problem: watched.problem }, j, { y, carry }));
+      const ended = chain.keepsStages ? { before: { y, carry }, slopes: watched.slopes() } : undefined;
+      chain.setWorking({ y: step.y1, carry: solver.carries === "state" ? step.carry : undefined, ended });
+      if (!chain.keepsStages) steps.settle();
     },
-    reverse: (j) => {
-      counted.taped++;
+    reverse: (j, { y, carry }, ended) => {
+      if (ended === undefined) counted.taped++;
       // The state before the step is needed twice: now, and for comparison when the step before it is reversed.
       const region = costates.next();
-      const { y, carry } = chain.working();
       const before = allocatingIn(region, () => ({ y: y.map((leaf) => copy(leaf)), carry: carry?.map((leaf) => copy(leaf)) }));
+      const slopes = ended?.slopes ?? [];
+      if (slopes.length === 0) steps.clear();
+      const result = allocatingIn(tape, () => reverseStep(replay, j, before, cotangents, captured, costate, costate.accumulated, slopes));
       steps.clear();
-      const result = allocatingIn(tape, () => reverseStep(replay, j, before, cotangents, captured, costate, costate.accumulated));
       requireSame(result.y1, after, j, times[j]!);
       after = before.y;
-      costate = allocatingIn(region, () => ({ y: bring(result.y), carry: bring(result.carry), accumulated: bring(result.accumulated) }));
+      costate = allocatingIn(region, () => ({
+        y: bring(result.y),
+        carry: bring(result.carry),
+        origin: bring([result.origin])[0],
+        accumulated: bring(result.accumulated),
+      }));
       costates.settle();
       tape.reset();
       store.release(atHand);
@@ -147,10 +159,10 @@ export const reverseSolve = <R extends Step>(
 
   /** The start of a carry that is part of the state. */
   function reverseStart({ y, carry, accumulated }: Costate): Costate {
-    if (solver.carries !== "state") return { y, carry: [], accumulated };
+    if (solver.carries !== "state") return { y, carry: [], origin: undefined, accumulated };
     const { reverse } = tapeOver(() => solver.start(problem.term, problem.t0, y0), [...y0, ...captured, ...differentiableTimes(problem)]);
     const pulled = reverse(carry, [...y, ...accumulated]);
-    return { y: pulled.slice(0, y0.length), carry: [], accumulated: pulled.slice(y0.length) };
+    return { y: pulled.slice(0, y0.length), carry: [], origin: undefined, accumulated: pulled.slice(y0.length) };
   }
 
   /** t1 = t0: every output is y0 + (t − t0) f(t0, y0). */
@@ -163,6 +175,6 @@ export const reverseSolve = <R extends Step>(
     }, [...y0, ...captured, ...differentiableTimes(problem)]);
     const rows = problem.saves.flatMap((_, i) => cotangents.ys.map((all) => all?.at(i)));
     const pulled = reverse([...cotangents.y1, ...rows]);
-    return { y: pulled.slice(0, y0.length), carry: [], accumulated: pulled.slice(y0.length) };
+    return { y: pulled.slice(0, y0.length), carry: [], origin: undefined, accumulated: pulled.slice(y0.length) };
   }
 };

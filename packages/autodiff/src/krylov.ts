@@ -1,0 +1,185 @@
+/**
+ * @file GMRES: A x = b with nothing known of A but its products with vectors.
+ *
+ *   r₀ = b − A x₀,  A V_j = V_{j+1} H_j  (Arnoldi, columns of V orthonormal),  x_j = x₀ + V_j y,  y the least-squares solution of ‖ ‖r₀‖ e₁ − H_j y ‖
+ *
+ * The basis is made orthogonal twice, by modified Gram–Schmidt; Givens rotations keep the least-squares problem triangular, so that the norm of the residual is
+ * known at every step. After `restart` vectors it begins anew from what it has. Sums are in float64, in ascending order, whatever the element type.
+ * Y. Saad, M. H. Schultz, SIAM J. Sci. Stat. Comput. 7(3), 1986, 856–869, algorithms 3 and 4.
+ */
+import { checkOptions, DydtError, formatShape, inTemporaryRegion, isFloat, OptionError, ShapeError, wrap, type Tensor } from "@dydt/tensor";
+
+/** Options of {@link gmres}. */
+export interface GmresOptions {
+  /** When to stop: ‖b − A x‖ ≤ tolerance · ‖b‖. Default 1e-10 in float64, 1e-5 in float32. */
+  readonly tolerance?: number;
+  /** Vectors kept until it begins anew; default 50. */
+  readonly restart?: number;
+  /** Products with A before it is given up; default 10 n, at least 100. */
+  readonly iterations?: number;
+  /** Where to begin, `[n]`; default zeros. */
+  readonly guess?: Tensor;
+}
+
+/** What {@link gmres} found. */
+export interface GmresResult {
+  /** The solution, `[n]`, on the heap. */
+  readonly x: Tensor;
+  /** Vectors of the basis that were made, over all restarts. */
+  readonly iterations: number;
+  /** ‖b − A x‖ / ‖b‖, computed from x itself. */
+  readonly residual: number;
+}
+
+/** An iteration for a linear system did not reach its tolerance. */
+export class KrylovError extends DydtError {
+  override readonly name = "KrylovError";
+
+  /**
+   * @param iterations - vectors that were tried.
+   * @param residual - ‖b − A x‖ / ‖b‖ of what was reached.
+   */
+  constructor(
+    message: string,
+    readonly iterations: number,
+    readonly residual: number,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Solves A x = b by products with A alone.
+ *
+ * It reads bare numbers and has no derivative; {@link root} differentiates what it solves.
+ *
+ * @param apply - v ↦ A v, from `[n]` to `[n]`, linear.
+ * @param b - `[n]`, float64 or float32.
+ * @returns the solution, the number of iterations and the residual. Memory: `restart` + 2 vectors in float64. Cost: one product for each iteration, and one for
+ * each restart.
+ * @throws KrylovError when the tolerance is not reached, with the residual; ShapeError and OptionError for what does not fit; WatchedTensorError while somebody
+ * differentiates through b.
+ * @example
+ * const a = tensor([[4, 1], [2, 3]]);
+ * const { x, residual } = gmres((v) => a.matmul(v), tensor([1, 2]));
+ * expectClose(x, [0.1, 0.6], { rtol: 1e-12 });
+ * if (residual > 1e-10) throw new Error("not solved");
+ */
+export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOptions = {}): GmresResult => {
+  checkOptions("gmres", options, ["tolerance", "restart", "iterations", "guess"]);
+  if (b.rank !== 1 || !isFloat(b.dtype)) throw new ShapeError(`gmres needs a right-hand side [n] of floats, got ${b.dtype} ${formatShape(b.shape)}`);
+  const n = b.size;
+  const { tolerance = b.dtype === "float64" ? 1e-10 : 1e-5, restart = 50, iterations: most = Math.max(100, 10 * n), guess } = options;
+  if (!(tolerance >= 0)) throw new OptionError(`gmres got tolerance ${tolerance}: a number, at least 0, is needed`);
+  for (const [name, value] of [
+    ["restart", restart],
+    ["iterations", most],
+  ] as const)
+    // prettier-ignore
+    if (!Number.isInteger(value) || value < 1) throw new OptionError(`gmres got ${name} ${value}: a positive whole number is needed`);
+  if (guess !== undefined && (guess.rank !== 1 || guess.size !== n))
+    throw new ShapeError(`gmres got a guess of shape ${formatShape(guess.shape)} for a right-hand side of shape ${formatShape(b.shape)}`);
+
+  const right = Float64Array.from(b.data);
+  const asTensor = (v: Float64Array): Tensor => wrap(b.dtype === "float64" ? v : Float32Array.from(v), [n], b.dtype);
+  const product = (v: Float64Array): Float64Array =>
+    inTemporaryRegion("step", () => {
+      const y = apply(asTensor(v));
+      if (y.rank !== 1 || y.size !== n) throw new ShapeError(`gmres needs a product of shape [${n}], got ${formatShape(y.shape)}`);
+      return Float64Array.from(y.data);
+    });
+  const scale = norm(right);
+  const x = guess === undefined ? new Float64Array(n) : Float64Array.from(guess.data);
+  if (scale === 0) return { x: asTensor(new Float64Array(n)), iterations: 0, residual: 0 };
+
+  let r = guess === undefined ? right : less(right, product(x));
+  let before = Infinity;
+  let iterations = 0;
+  for (;;) {
+    const size = norm(r);
+    const residual = size / scale;
+    if (size <= tolerance * scale) return { x: asTensor(x), iterations, residual };
+    const where = `after ${iterations} iterations of gmres the residual is ${residual.toExponential(1)} of the right-hand side, not ${tolerance}`;
+    if (!Number.isFinite(size)) throw new KrylovError(`${where}: the operator gave a number that is not finite`, iterations, residual);
+    if (size > 0.999 * before)
+      throw new KrylovError(
+        `${where}, and it falls no further: the operator may be singular, not linear, or the tolerance below its rounding; keep more vectors with restart (now ${restart}), or loosen the tolerance`,
+        iterations,
+        residual,
+      );
+    if (iterations >= most) throw new KrylovError(`${where}: allow more iterations, or keep more vectors with restart`, iterations, residual);
+    iterations += improve(product, x, r, size, Math.min(restart, n, most - iterations), tolerance * scale);
+    before = size;
+    r = less(right, product(x));
+  }
+};
+
+/** One cycle: adds the best combination of at most `most` vectors to x, and says how many there were. */
+const improve = (product: (v: Float64Array) => Float64Array, x: Float64Array, r: Float64Array, size: number, most: number, goal: number): number => {
+  const basis: Float64Array[] = [r.map((e) => e / size)];
+  const columns: number[][] = []; // of the triangle that the rotations make of H
+  const cosines: number[] = [];
+  const sines: number[] = [];
+  const g = [size];
+  let made = 0;
+  while (made < most && Math.abs(g[made]!) > goal) {
+    const j = made++;
+    const w = product(basis[j]!);
+    const whole = norm(w);
+    const column = new Array<number>(j + 1).fill(0);
+    for (let pass = 0; pass < 2; pass++)
+      for (let i = 0; i <= j; i++) {
+        const d = dot(basis[i]!, w);
+        column[i]! += d;
+        addScaled(w, -d, basis[i]!);
+      }
+    const length = norm(w);
+    // The space is invariant: what is left of w is rounding, and the solution lies in what there is.
+    const breakdown = !(length > 1e-14 * whole);
+    for (let i = 0; i < j; i++) {
+      const [a, b] = [column[i]!, column[i + 1]!];
+      column[i] = cosines[i]! * a + sines[i]! * b;
+      column[i + 1] = cosines[i]! * b - sines[i]! * a;
+    }
+    const below = breakdown ? 0 : length;
+    const diagonal = Math.sqrt(column[j]! * column[j]! + below * below);
+    if (!(diagonal > 1e-14 * whole)) break; // nothing new: the operator is singular on this space, or not finite
+    cosines.push(column[j]! / diagonal);
+    sines.push(below / diagonal);
+    column[j] = diagonal;
+    columns.push(column);
+    g.push(-sines[j]! * g[j]!);
+    g[j]! *= cosines[j]!;
+    if (breakdown) break;
+    basis.push(w.map((e) => e / length));
+  }
+  const y = g.slice(0, columns.length);
+  for (let j = columns.length - 1; j >= 0; j--) {
+    y[j]! /= columns[j]![j]!;
+    for (let i = 0; i < j; i++) y[i]! -= columns[j]![i]! * y[j]!;
+  }
+  y.forEach((weight, j) => addScaled(x, weight, basis[j]!));
+  return made;
+};
+
+const dot = (a: Float64Array, b: Float64Array): number => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+};
+
+/** The Euclidean norm, by a scale that keeps squares from leaving the range. */
+export const norm = (a: Float64Array): number => {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]!));
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! / largest) * (a[i]! / largest);
+  return largest * Math.sqrt(sum);
+};
+
+const addScaled = (to: Float64Array, factor: number, a: Float64Array): void => {
+  for (let i = 0; i < a.length; i++) to[i]! += factor * a[i]!;
+};
+
+const less = (a: Float64Array, b: Float64Array): Float64Array => a.map((e, i) => e - b[i]!);

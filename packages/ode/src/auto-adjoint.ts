@@ -1,0 +1,87 @@
+/**
+ * @file The discrete adjoint that fits into a given memory.
+ */
+import { gradient as gradientOf } from "@dydt/autodiff";
+import { checkOptions, OptionError, type Tensor } from "@dydt/tensor";
+import type { Adjoint, Differentiated } from "./adjoint.js";
+import { discreteAdjoint } from "./adjoints/discrete.js";
+import { observing } from "./ambient.js";
+import { planFor, type AdjointPlan } from "./plan.js";
+import type { Problem } from "./problem.js";
+import type { Step } from "./step.js";
+
+/** Options of {@link autoAdjoint}. */
+export interface AutoAdjointOptions {
+  /** The most memory that a solve and its reverse may take, regions and stored states together. */
+  readonly bytes: number;
+}
+
+/** An adjoint that plans for itself. */
+export interface AutoAdjoint extends Adjoint<Step> {
+  /**
+   * The plans for the solves of a loss, in their order, before anything large is run: `plan.explain()`, `plan.predict(steps)`.
+   *
+   * Cost: the loss once, and four steps with their reverse for each solve.
+   */
+  readonly plan: <P>(loss: (parameters: P) => Tensor, parameters: P) => readonly PlannedSolve[];
+}
+
+/** A plan with the number of steps that the solve takes. */
+export interface PlannedSolve extends AdjointPlan {
+  readonly steps: number;
+}
+
+const planning = (bytes: number, plans: AdjointPlan[], steps: number[]): Adjoint<Step> => ({
+  name: "autoAdjoint",
+  events: true,
+  solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+    plans.push(planFor(problem, bytes));
+    const { outputs, grid } = discreteAdjoint({ checkpoints: plans[plans.length - 1]!.options.checkpoints! }).solve(problem);
+    steps.push(grid.length - 1);
+    const zero = { y0: problem.y0.map(() => undefined), times: [], captured: [] };
+    return { outputs, grid, pullback: () => zero };
+  },
+});
+
+/**
+ * The exact derivative of the computed solution within a given memory: as many states are stored as fit, and the tape of a step is cut into evaluations of f
+ * where it does not. `stats.reverse.predicted` has what was expected, beside what was.
+ *
+ * Cost: that of `discreteAdjoint` with so many slots, and four steps with their reverse to measure what they take.
+ *
+ * @throws OptionError where not even one state and the tape of one evaluation fit.
+ * @example
+ * const loss = (k: Tensor) => solve((t, y) => y.mul(k), tensor([1]), { t0: 0, t1: 2, adjoint: autoAdjoint({ bytes: 1e6 }) }).y1.sum();
+ * const [plan] = autoAdjoint({ bytes: 1e6 }).plan(loss, tensor(-0.5));
+ * if (!plan!.explain(plan!.steps).includes("every state is stored")) throw new Error(plan!.explain());
+ * expectClose(gradient(loss)(tensor(-0.5)), 2 * 0.36787944117144233, { rtol: 1e-5 });
+ */
+export const autoAdjoint = (options: AutoAdjointOptions): AutoAdjoint => {
+  checkOptions("autoAdjoint", options, ["bytes"]);
+  const { bytes } = options;
+  if (!(bytes > 0)) throw new OptionError(`autoAdjoint got bytes = ${String(bytes)}: a positive number is needed`);
+  return Object.freeze({
+    name: "autoAdjoint",
+    events: true,
+    solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+      const plan = planFor(problem, bytes);
+      const { outputs, grid, pullback } = discreteAdjoint(plan.options).solve(problem);
+      return {
+        outputs,
+        grid,
+        pullback: (cotangents, captured) => {
+          const pulled = pullback(cotangents, captured);
+          const { stats } = problem;
+          stats.reverse = { ...stats.reverse!, predicted: plan.predict(grid.length - 1) };
+          return pulled;
+        },
+      };
+    },
+    plan: <P>(loss: (parameters: P) => Tensor, parameters: P) => {
+      const plans: AdjointPlan[] = [];
+      const steps: number[] = [];
+      observing({ adjoint: planning(bytes, plans, steps) }, () => gradientOf(loss)(parameters));
+      return plans.map((plan, i): PlannedSolve => Object.freeze({ ...plan, steps: steps[i]! }));
+    },
+  } satisfies AutoAdjoint);
+};

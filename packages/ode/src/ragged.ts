@@ -1,0 +1,56 @@
+/**
+ * @file Series that were observed at different times, as one batch: all times, and a mask for each series.
+ *
+ * A batch is solved once, with steps for all its rows. The states are saved at the union of the times, and a row counts where its mask says so.
+ */
+import { OptionError, tensor, type Tensor } from "@dydt/tensor";
+
+/** Times of several series in one list. */
+export interface RaggedTimes {
+  /** All times, ascending, none twice: for `saveAt`. */
+  readonly times: readonly number[];
+  /** Which series has which time: bool `[series, times]`. */
+  readonly mask: Tensor;
+  /** Values of the series at their times as float64 `[series, times]`, 0 where there is none. @throws OptionError for another number of values. */
+  readonly place: (values: readonly (readonly number[])[]) => Tensor;
+}
+
+/**
+ * The union of the times of several series, with a mask for each.
+ *
+ * @param series - the times of each, ascending.
+ * @throws OptionError for times that are not finite, or not ascending.
+ * @example
+ * const { times, mask, place } = raggedTimes([[1, 2], [0.5, 2]]);
+ * const data = place([[0.37, 0.14], [1.21, 0.27]]);
+ * const { ys } = solve((t, y) => y.neg(), tensor([1, 2]), { t0: 0, t1: 2, saveAt: times });
+ * const loss = ys.transpose().sub(data).square().mul(mask.cast("float64")).sum();
+ * expectClose(loss, 0, { atol: 1e-4 });
+ */
+export const raggedTimes = (series: readonly (readonly number[])[]): RaggedTimes => {
+  series.forEach((list, i) =>
+    list.forEach((t, j) => {
+      if (!Number.isFinite(t)) throw new OptionError(`series ${i} has the time ${t}: finite numbers are needed`);
+      if (j > 0 && t <= list[j - 1]!) throw new OptionError(`series ${i} has ${t} after ${list[j - 1]}: times must be in order`);
+    }),
+  );
+  const times = [...new Set(series.flat())].sort((a, b) => a - b);
+  const column = new Map(times.map((t, j) => [t, j]));
+  const shape = [series.length, times.length];
+  const mask = new Uint8Array(series.length * times.length);
+  series.forEach((list, i) => list.forEach((t) => (mask[i * times.length + column.get(t)!] = 1)));
+  return {
+    times,
+    mask: tensor(mask, { shape, dtype: "bool" }),
+    place: (values) => {
+      if (values.length !== series.length) throw new OptionError(`there are ${series.length} series, and ${values.length} lists of values`);
+      const placed = new Float64Array(mask.length);
+      values.forEach((list, i) => {
+        const at = series[i]!;
+        if (list.length !== at.length) throw new OptionError(`series ${i} has ${at.length} times, and got ${list.length} values`);
+        list.forEach((value, j) => (placed[i * times.length + column.get(at[j]!)!] = value));
+      });
+      return tensor(placed, { shape });
+    },
+  };
+};

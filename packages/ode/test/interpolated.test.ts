@@ -1,0 +1,128 @@
+import { describe, expect, test } from "vitest";
+import fc from "fast-check";
+import { gradient, valueAndGradient } from "@dydt/autodiff";
+import { random, tensor, type Tensor } from "@dydt/tensor";
+import { adaptive, denseAdjoint, discreteAdjoint, interpolatedAdjoint, solve, type AnyAdjoint, type DenseStep, type SolveStats } from "@dydt/ode";
+import { chebyshevCoefficients, chebyshevPoints, chebyshevWeights, lagrangeSlopes, lagrangeValues } from "../src/adjoints/chebyshev.js";
+import { distance, expectNear } from "./problems.js";
+
+const interpolate = (factors: readonly number[], values: readonly number[]): number =>
+  factors.reduce((total, factor, j) => total + factor * values[j]!, 0);
+const between = Array.from({ length: 101 }, (_, i) => 0.003 + i * 0.0099);
+
+/** The largest error of interpolating a function on [0, 1]. */
+const errorOf = (f: (t: number) => number, n: number, weights: readonly number[]): number => {
+  const points = chebyshevPoints(n, 0, 1);
+  return Math.max(...between.map((t) => Math.abs(interpolate(lagrangeValues(points, weights, t), points.map(f)) - f(t))));
+};
+
+/** The weights of the points without the ends, as published with the points that include them. */
+const firstKindWeights = (n: number): readonly number[] =>
+  Array.from({ length: n }, (_, j) => (j % 2 === 0 ? 1 : -1) * Math.sin(((2 * j + 1) * Math.PI) / (2 * n)));
+
+describe("interpolation between Chebyshev–Lobatto points", () => {
+  test("has an error that falls spectrally with the right weights, and not with those of the first kind", () => {
+    const f = (t: number): number => Math.exp(-2 * t);
+    const right = [4, 6, 8, 10, 12, 16].map((n) => errorOf(f, n, chebyshevWeights(n)));
+    for (let i = 0; i + 2 < right.length; i++) expect(right[i + 1]!).toBeLessThan(right[i]! / 30);
+    expect(right[3]!).toBeLessThan(1e-9);
+    expect(right[5]!).toBeLessThan(1e-14);
+    const wrong = [10, 16].map((n) => errorOf(f, n, firstKindWeights(n)));
+    expect(wrong[0]!).toBeGreaterThan(1e5 * right[3]!);
+    expect(wrong[1]!).toBeGreaterThan(1e9 * right[5]!);
+  });
+
+  test("reproduces every polynomial that the number of points allows, with its derivative, at the points too", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 12 }),
+        fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 12, maxLength: 12 }),
+        (n, c) => {
+          const polynomial = (t: number): number => c.slice(0, n).reduceRight((value, a) => value * t + a, 0);
+          const derivative = (t: number): number => c.slice(1, n).reduceRight((value, a, i) => value * t + (i + 1) * a, 0);
+          const points = chebyshevPoints(n, -1, 1);
+          const weights = chebyshevWeights(n);
+          for (const t of [...points, -0.77, 0.1, 0.93]) {
+            expect(interpolate(lagrangeValues(points, weights, t), points.map(polynomial))).toBeCloseTo(polynomial(t), 10);
+            expect(interpolate(lagrangeSlopes(points, weights, t), points.map(polynomial))).toBeCloseTo(derivative(t), 7);
+          }
+        },
+      ),
+    );
+  });
+
+  test("has the Chebyshev coefficients of the interpolant", () => {
+    // 3 T₀ − 2 T₁ + ½ T₃ on [−1, 1]
+    const values = chebyshevPoints(6, -1, 1).map((x) => [tensor([3 - 2 * x + 0.5 * (4 * x * x * x - 3 * x)])]);
+    expectNear(chebyshevCoefficients(values).map(([c]) => c!.item()), [3, -2, 0, 0.5, 0, 0], 1e-15); // prettier-ignore
+  });
+});
+
+describe("interpolatedAdjoint", () => {
+  const stream = random(3);
+  const inputs = { w: stream.normal([6, 6]).mul(0.8), b: stream.normal([6]), y0: stream.normal([4, 6]) };
+  const run = (
+    adjoint: AnyAdjoint<DenseStep>,
+    { t1 = 1, tolerance = 1e-11, saveAt = [t1] }: { t1?: number; tolerance?: number; saveAt?: readonly number[] } = {},
+  ) => {
+    let stats: SolveStats | undefined;
+    const found = valueAndGradient(({ w, b, y0 }: typeof inputs) => {
+      const controller = adaptive({ rtol: tolerance, atol: tolerance });
+      const solution = solve((t, y) => y.matmul(w).add(b.mul(t)).tanh(), y0, { t0: 0, t1, saveAt, controller, adjoint });
+      stats = solution.stats;
+      return { value: solution.ys.square().sum(), auxiliary: null };
+    })(inputs);
+    return { gradient: found.gradient, reverse: stats!.reverse!, stats: stats! };
+  };
+
+  test("has a gradient whose error falls spectrally with the nodes, and a defect that falls with it", () => {
+    const exact = run(discreteAdjoint()).gradient;
+    const rows = [4, 8, 12, 16, 20].map((nodes) => {
+      const { gradient, reverse } = run(interpolatedAdjoint({ nodes, largestDefect: Infinity }));
+      return { error: distance(gradient, exact), defect: reverse.defect! };
+    });
+    for (let i = 0; i + 1 < rows.length; i++) {
+      expect(rows[i + 1]!.error).toBeLessThan(rows[i]!.error / 3);
+      expect(rows[i + 1]!.defect).toBeLessThan(rows[i]!.defect / 3);
+    }
+    expect(rows[4]!.error).toBeLessThan(1e-7);
+  });
+
+  test("chooses its nodes by the decay of the coefficients", () => {
+    const [loose, tight] = [1e-3, 1e-8].map((tolerance) => run(interpolatedAdjoint(), { tolerance, t1: 0.5 }));
+    expect(loose!.reverse.nodes!).toBeLessThan(tight!.reverse.nodes!);
+    expect([loose, tight].map((one) => one!.reverse.fallbacks)).toEqual([0, 0]);
+    const dense = run(denseAdjoint(), { tolerance: 1e-8, t1: 0.5 });
+    expect(distance(tight!.gradient, dense.gradient)).toBeLessThan(1e-5);
+    expect(tight!.stats.peakBytes).toBeLessThan(dense.stats.peakBytes);
+  });
+
+  test("falls back to running the steps again where the polynomial is no solution, and says so", () => {
+    const { reverse, gradient } = run(interpolatedAdjoint({ nodes: 3 }), { t1: 6 });
+    expect(reverse.fallbacks).toBe(1);
+    expect(reverse.advanced).toBeGreaterThan(0);
+    expect(reverse.warning).toMatch(/in 1 of 1 stretches the interpolant has a defect of .*more nodes/);
+    expect(distance(gradient, run(discreteAdjoint(), { t1: 6 }).gradient)).toBeLessThan(1e-6);
+  });
+
+  test("has a polynomial for each stretch between save times", () => {
+    const options = { saveAt: [0, 0.2, 0.5, 1], t1: 1 };
+    const few = run(interpolatedAdjoint({ nodes: 7 }), options);
+    const one = run(interpolatedAdjoint({ nodes: 7, largestDefect: Infinity }), { t1: 1, saveAt: [1] });
+    expect(few.reverse.defect!).toBeLessThan(one.reverse.defect! / 4);
+    expect(distance(few.gradient, run(discreteAdjoint(), options).gradient)).toBeLessThan(1e-4);
+  });
+
+  test("at steps has exact states at its nodes", () => {
+    const options = { tolerance: 1e-4 };
+    const { stats, reverse } = run(interpolatedAdjoint({ nodes: 9, at: "steps" }), options);
+    expect(stats.accepted).toBeGreaterThanOrEqual(8);
+    expect(reverse.nodes).toBe(9);
+  });
+
+  test("works backward in time", () => {
+    const slope = (adjoint: AnyAdjoint<DenseStep>) => gradient((k: Tensor) => solve((_t, y) => y.mul(k).sin(), tensor([1, 2]), { t0: 1, t1: -1, saveAt: [0.3, -1], adjoint }).ys.sum())(tensor(0.7)); // prettier-ignore
+    expectNear(slope(interpolatedAdjoint()), slope(discreteAdjoint()), 1e-5);
+    expectNear(slope(denseAdjoint({ segments: 2 })), slope(discreteAdjoint()), 1e-5);
+  });
+});
