@@ -12,6 +12,7 @@ import { quick, thorough } from "./measure.js";
 import { loadPeers, type Peers } from "./peers.js";
 import { tables, writeJson, type Row } from "./report.js";
 import type { Suite } from "./suite.js";
+import { adjoints } from "./suites/adjoints.js";
 import { chain } from "./suites/chain.js";
 import { digits } from "./suites/digits.js";
 import { field } from "./suites/field.js";
@@ -30,6 +31,7 @@ const suites: Readonly<Record<string, Suite>> = {
   W3: flow,
   W5: chain,
   W7: systems,
+  adjoints,
   gemm,
 };
 

@@ -4,6 +4,7 @@
  * Solving is draining it. The solver's own loop keeps two regions and uses them in turn, so that a record may be read until the next but one is made; `integrate`
  * for users makes records on the heap, which own their memory.
  */
+import { NonFiniteOperationError } from "@dydt/autodiff";
 import { allocatingIn, copy, heap, kernels, unrecorded, type Region } from "@dydt/tensor";
 import type { Control, Tolerances } from "./controller.js";
 import { IncompatibleError, SolveError, StepTooSmallError, type Attempt } from "./errors.js";
@@ -215,11 +216,23 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
     if (stats.accepted + stats.rejected >= maxSteps) throw maxStepsReached(at(t));
     workshop.clear(which);
     [attemptedEnd, attemptedCarry] = [to, carry];
-    const record = workshop.inPlace(which, makeStep);
+    const before = stats.evaluations;
+    let record: R;
+    try {
+      record = workshop.inPlace(which, makeStep);
+    } catch (error) {
+      throw located(error, stats.accepted + 1, stats.evaluations - before + 1, t, attemptedEnd);
+    }
     if (last === undefined) for (const { needs } of [controller, ...problem.regularizers]) requireProperty(record, needs);
     return record;
   }
 };
+
+/** With the checks of autodiff on: an operation that made the first number that is not finite, with the step and the stage in which it did. */
+const located = (error: unknown, step: number, stage: number, t: number, to: number): unknown =>
+  error instanceof NonFiniteOperationError
+    ? new NonFiniteOperationError(`${error.message}, in step ${step} of a solve, from t = ${t} to ${to}, stage ${stage}`, error.op, error.where)
+    : error;
 
 /** Steps whose failure is a status. */
 function* quietly<R>(steps: Generator<R, void>, ending: Ending): Generator<R, void> {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
+import { NonFiniteOperationError, setChecks } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, bosh3, dopri5, euler, fixedSteps, heun, MaxStepsError, NonFiniteError, rk4, solve, SolveError, StepTooSmallError, tsit5,
@@ -319,5 +320,16 @@ describe("the flight recorder", () => {
     const error = errorOf(() => solve(f, tensor([1]), { t0: 0, t1: 100, maxSteps: 10 })) as unknown as MaxStepsError;
     expect(error).toBeInstanceOf(MaxStepsError);
     expect(error.cause).toMatchObject({ kind: "unknown" });
+  });
+});
+
+describe("with the checks on", () => {
+  afterEach(() => setChecks(false));
+
+  test("the operation that makes the first NaN of a solve is named, with the step and the stage", () => {
+    setChecks(true);
+    const run = () => solve((t, y) => t.neg().add(0.35).sqrt().mul(y), tensor([1]), { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(5) });
+    expect(run).toThrow(NonFiniteOperationError);
+    expect(run).toThrow(/^sqrt made NaN at element 0 of shape \[\] .*failure\.test\.ts:\d+.*, in step 2 of a solve, from t = 0\.2 to 0\.4, stage 4$/);
   });
 });
