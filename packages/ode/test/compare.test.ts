@@ -35,7 +35,7 @@ describe("compareAdjoints", () => {
     const page = comparison.toHtml();
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).toContain("<h1>hare &amp; lynx</h1>");
-    expect(page.match(/<circle /g)).toHaveLength(comparison.rows.length);
+    expect(page.match(/<circle /g)).toHaveLength(2 * comparison.rows.length); // in the picture, and in its legend
   });
 
   test("says why an adjoint has no numbers", () => {
