@@ -51,7 +51,10 @@ export interface DiscreteAdjointOptions {
 export const discreteAdjoint = (options: DiscreteAdjointOptions = {}): Adjoint<Step> => {
   checkOptions("discreteAdjoint", options, ["checkpoints", "tape", "store"]);
   const { checkpoints = storeAll(), tape = "step", store } = options;
-  if (typeof checkpoints !== "function") throw new OptionError("discreteAdjoint needs a schedule as checkpoints: storeAll() or revolve(n)");
+  if (typeof checkpoints !== "function")
+    throw new OptionError(
+      "discreteAdjoint needs a schedule as checkpoints: storeAll() or revolve(n); for a number of bytes take autoAdjoint({ bytes })",
+    );
   if (tape !== "step" && tape !== "evaluation") throw new OptionError(`discreteAdjoint got tape "${String(tape)}": "step" or "evaluation"`);
   if (store !== undefined && store !== "states" && store !== "stages")
     throw new OptionError(`discreteAdjoint got store "${String(store)}": "states" or "stages"`);
