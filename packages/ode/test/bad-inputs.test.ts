@@ -217,7 +217,9 @@ const mustDo: Readonly<Record<string, () => void>> = {
       expect(() => interpolatedAdjoint({ nodes })).toThrow(`interpolatedAdjoint got nodes = ${nodes}: a whole number of at least 2 is needed`);
     // Steps of the backward solve end at points, so the interpolant is asked for at its nodes.
     const slope = (nodes: number) =>
-      gradient((k: Tensor) => solve((_t, y) => y.mul(k), tensor([1]), { t0: 0, t1: 2, adjoint: interpolatedAdjoint({ nodes }) }).y1.sum())(tensor(-0.5));
+      gradient((k: Tensor) => solve((_t, y) => y.mul(k), tensor([1]), { t0: 0, t1: 2, adjoint: interpolatedAdjoint({ nodes }) }).y1.sum())(
+        tensor(-0.5),
+      );
     for (const nodes of [12, 1000, 5000]) expectNear(slope(nodes), 2 * Math.exp(-1), 1e-5);
   },
 };
