@@ -8,6 +8,7 @@ import { measure } from "../measure.js";
 import type { Row } from "../report.js";
 import type { Suite } from "../suite.js";
 import { chain } from "../workloads/chain.js";
+import { MismatchError } from "../workloads.js";
 import { digits, digitsCases } from "../workloads/digits.js";
 import { runGradient, type Differentiable } from "../workloads/gradient-run.js";
 import { spiral } from "../workloads/spiral.js";
@@ -25,7 +26,10 @@ const compared = <P>(workload: string, { loss, parameters }: Differentiable<P>, 
       peakBytes,
     }));
 
-/** Adjoints side by side; the long chain is left out of the quick ones. */
+/** What the reverse pass may cost, in forward solves. */
+const reverseBound = 3.4;
+
+/** Adjoints side by side; the long chain is left out of the quick ones. @throws MismatchError where the reverse pass costs more than {@link reverseBound} forward solves. */
 export const adjoints: Suite = async function* ({ effort, quick }) {
   yield* compared("W1 tight", spiral("float64", "tight"), 5);
   const small = digitsCases.filter(({ batch }) => batch === 32);
@@ -43,5 +47,10 @@ export const adjoints: Suite = async function* ({ effort, quick }) {
     const row = { workload: "W2 batch 32", dtype: "float32", library: "dydt" } as const;
     yield { ...row, shape: `gain ${one.gain}, forward solve`, ms: forward };
     yield { ...row, shape: `gain ${one.gain}, reverse of the discrete adjoint`, ms: both - forward };
+    const ratio = (both - forward) / forward;
+    if (!(ratio <= reverseBound))
+      throw new MismatchError(
+        `the reverse pass of W2, gain ${one.gain}, costs ${ratio.toFixed(2)} forward solves: at most ${reverseBound} are promised`,
+      );
   }
 };

@@ -42,6 +42,8 @@ export interface Adjoint<in R extends Step> {
   readonly differentiates?: "steps";
   /** Whether it differentiates events; without it, a solve with events is refused. */
   readonly events?: true;
+  /** Which records it needs: only the type is looked at, where adjoints of both kinds are allowed. */
+  readonly takes?: (step: R) => void;
   readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
 }
 
@@ -50,7 +52,6 @@ export interface ContinuousAdjoint<in R extends Step> {
   readonly name: string;
   readonly differentiates: "flow";
   readonly events?: true;
-  /** Which records it needs: only the type is looked at, where adjoints of both kinds are allowed. */
   readonly takes?: (step: R) => void;
   readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
 }

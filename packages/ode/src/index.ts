@@ -16,7 +16,7 @@ export type { EventMemory } from "./event-search.js";
 export type { Ending, Resumption, Signal, Supervision } from "./supervision.js";
 export type { MutableStats, Problem, ReverseStats, SolveStats } from "./problem.js";
 export type { Before, Inverse, ReversibleSolver, Solver } from "./solver.js";
-export type { DenseStep, EmbeddedStep, Leaves, StagePair, Step, StiffnessStep } from "./step.js";
+export type { DenseStep, EmbeddedStep, Leaves, ReversibleStep, StagePair, Step, StiffnessStep } from "./step.js";
 export type { Ode, Term, Weights } from "./term.js";
 export { timeAlong, timeValue, type Time } from "./time.js";
 export { explicitRungeKutta, type RungeKuttaStep } from "./runge-kutta.js";

@@ -2,7 +2,7 @@
  * @file What a solve leaves behind: states at save times, the end state, penalties, the grid. Fed one accepted step after the other.
  */
 import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, stack, tensor, zeros, type Tensor } from "@dydt/tensor";
-import type { Control, Tolerances } from "./controller.js";
+import type { Control } from "./controller.js";
 import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
 import type { Problem } from "./problem.js";
 import type { DenseStep, Leaves, Step } from "./step.js";
@@ -59,9 +59,6 @@ export const savesInStep = <R extends Step>({ saves }: Problem<R>, first: number
   return next;
 };
 
-/** The tolerances of a controller, where it has any. */
-export const tolerancesOf = <R extends Step>(control: Control<R>): Tolerances | undefined => control.tolerances;
-
 const toHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
 
 /** Rows on a new first axis; where there are none, of the form of `like`. */
@@ -99,7 +96,7 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
 
   const cost = (step: R, i: number): Tensor => {
     const { reduce, cost: costOf } = regularizers[i]!;
-    const value = costOf(wholeOf(step), tolerancesOf(control));
+    const value = costOf(wholeOf(step), control.tolerances);
     const before = penalties[i];
     if (before === undefined) return value;
     if (reduce !== "max") return add(before, value);

@@ -19,7 +19,7 @@
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: myEuler, controller: fixedSteps(1000) });
  * expectClose(y1, [0.36788], { rtol: 1e-3 });
  */
-import type { Leaves, Step } from "./step.js";
+import type { Leaves, ReversibleStep, Step } from "./step.js";
 import type { Tableau } from "./tableau.js";
 import type { Term } from "./term.js";
 import type { Time } from "./time.js";
@@ -70,10 +70,10 @@ export type Inverse<in T extends Term> = (term: T, t0: Time, t1: Time, y1: Leave
  * A carry of kind "state" goes both ways, and begins with `start`. For a recoverable one `carry0` has the value of `start(term, t0, y0)`, up to rounding.
  *
  * @example
- * const solver: ReversibleSolver<Ode, Step> = reversibleHeun();
+ * const solver: ReversibleSolver<Ode, ReversibleStep> = reversibleHeun();
  * const [step] = [...integrate((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 0.1, solver, controller: fixedSteps(1) })];
  * expectClose(step!.y1, [0.905], { rtol: 1e-12 });
  */
-export interface ReversibleSolver<in T extends Term, out R extends Step> extends Solver<T, R> {
+export interface ReversibleSolver<in T extends Term, out R extends ReversibleStep> extends Solver<T, R> {
   readonly inverse: Inverse<T>;
 }

@@ -34,6 +34,11 @@ export interface DenseStep extends Step {
   readonly at: (t: Time) => Leaves;
 }
 
+/** A step that its solver can undo. */
+export interface ReversibleStep extends Step {
+  readonly reversible: true;
+}
+
 /** Two evaluations of f at one time: the difference of the slopes and of the states they were taken at. */
 export interface StagePair {
   readonly slopes: Leaves;

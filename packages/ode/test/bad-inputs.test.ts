@@ -32,7 +32,7 @@ const lv = lotkaVolterra(p);
 const anyOptions = (options: object) => options as never;
 
 /** How long a bad input may take, in milliseconds. */
-const soon = 5000;
+const soon = 1000;
 
 /** After a failure nothing is open, and gradients are what they were. */
 const expectUsable = () => {

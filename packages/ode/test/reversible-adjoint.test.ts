@@ -3,7 +3,7 @@ import { gradient } from "@dydt/autodiff";
 import { concat, tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, asynchronousLeapfrog, bosh3, discreteAdjoint, fixedSteps, leapfrog, reversible, reversibleAdjoint, reversibleHeun, solve, tsit5,
-  type Adjoint, type SolveOptions, type SolveStats, type Step,
+  type Adjoint, type ReversibleStep, type SolveOptions, type SolveStats,
 } from "@dydt/ode"; // prettier-ignore
 import { expectNear, expectSameBits, perceptron, problemNamed } from "./problems.js";
 
@@ -16,9 +16,9 @@ const solvers = {
 } as const;
 const names = Object.keys(solvers) as (keyof typeof solvers)[];
 let stats: SolveStats;
-const run = (adjoint: Adjoint<Step>, options: object) => {
+const run = (adjoint: Adjoint<ReversibleStep>, options: object) => {
   const found = gradient(({ p, y0, t0, t1 }: { p: Tensor; y0: Tensor; t0: Tensor; t1: Tensor }) => {
-    const solution = solve(perceptron(p), y0, { t0, t1, adjoint, ...options } as unknown as SolveOptions<Step>);
+    const solution = solve(perceptron(p), y0, { t0, t1, adjoint, ...options } as unknown as SolveOptions<ReversibleStep>);
     stats = solution.stats;
     return solution.ys.square().sum();
   })({ p, y0, t0: tensor(0.2), t1: tensor(1.2) });
@@ -36,7 +36,7 @@ describe("reversibleAdjoint", () => {
   });
 
   test("with leapfrog is the discrete adjoint, to rounding", () => {
-    const slope = (adjoint: Adjoint<Step>) =>
+    const slope = (adjoint: Adjoint<ReversibleStep>) =>
       gradient((k: Tensor) => {
         const pendulum = (_t: Tensor, y: Tensor) =>
           concat([

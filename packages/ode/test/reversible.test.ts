@@ -3,13 +3,13 @@ import { gradient } from "@dydt/autodiff";
 import { concat, OptionError, ShapeError, tensor, type Tensor } from "@dydt/tensor";
 import {
   asynchronousLeapfrog, bosh3, discreteAdjoint, fixed, fixedSteps, grid, integrate, leapfrog, reversible, reversibleHeun, rk4, solve, tsit5,
-  type Leaves, type Ode, type ReversibleSolver, type Solver, type Step,
+  type Leaves, type Ode, type ReversibleSolver, type ReversibleStep, type Solver, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import { benchOf, equalSteps } from "../src/conformance/bench.js";
 import { exactProblems, largestDifference } from "../src/conformance/problems.js";
 import { expectNear, lossAndGradient, problemNamed, schedules, wholeTape } from "./problems.js";
 
-const makers: Readonly<Record<string, () => ReversibleSolver<Ode, Step>>> = {
+const makers: Readonly<Record<string, () => ReversibleSolver<Ode, ReversibleStep>>> = {
   "reversibleHeun()": () => reversibleHeun(),
   "asynchronousLeapfrog()": () => asynchronousLeapfrog(),
   "asynchronousLeapfrog({ eta: 0.9 })": () => asynchronousLeapfrog({ eta: 0.9 }),
@@ -20,7 +20,7 @@ const makers: Readonly<Record<string, () => ReversibleSolver<Ode, Step>>> = {
 const named = Object.entries(makers);
 
 /** Walks n steps forward, then undoes all of them. */
-const thereAndBack = (solver: ReversibleSolver<Ode, Step>, n: number): number => {
+const thereAndBack = (solver: ReversibleSolver<Ode, ReversibleStep>, n: number): number => {
   const [problem] = exactProblems(solver.equations);
   const bench = benchOf(solver, problem);
   const first = problem.exact(problem.from);

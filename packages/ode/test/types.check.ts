@@ -5,7 +5,7 @@ import { gradient, revolve } from "@dydt/autodiff";
 import { random, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, backsolveAdjoint, denseAdjoint, forwardSensitivity, gaussAdjoint, interpolatedAdjoint, jacobianNorm, kineticEnergy, reversibleAdjoint,
-  reversibleHeun, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, explicitRungeKutta, fixed, fixedSteps, grid, heun, inPlace, integrate, midpoint, ralston, rk4,
+  reversible, reversibleHeun, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, explicitRungeKutta, fixed, fixedSteps, grid, heun, inPlace, integrate, midpoint, ralston, rk4,
   rk4ThreeEighths, solve, solveAsync, stiffnessEstimate, tsit5, type Controller, type DenseStep, type EmbeddedStep, type Ode, type Regularizer, type Solution, type Solver,
   type Step, type StiffnessStep, type TreeStep,
 } from "@dydt/ode"; // prettier-ignore
@@ -79,6 +79,11 @@ solve(f, y0, { ...t, adjoint: backsolveAdjoint({ solver: rk4(), controller: fixe
 solve(f, y0, { ...t, adjoint: discreteAdjoint(), regularize: [kineticEnergy(), errorEstimate()] });
 solve(f, y0, { ...t, adjoint: forwardSensitivity(), regularize: errorEstimate() });
 solve(f, y0, { ...t, solver: reversibleHeun(), adjoint: reversibleAdjoint() });
+solve(f, y0, { ...t, solver: reversible(rk4()), controller: fixedSteps(10), adjoint: reversibleAdjoint() });
+// @ts-expect-error -- tsit5's steps cannot be undone
+solve(f, y0, { ...t, solver: tsit5(), adjoint: reversibleAdjoint() });
+// @ts-expect-error -- nor can those of the default solver
+solve(f, y0, { ...t, adjoint: reversibleAdjoint() });
 // @ts-expect-error -- a continuous adjoint does not differentiate the solver's steps
 solve(f, y0, { ...t, adjoint: backsolveAdjoint(), regularize: errorEstimate() });
 // @ts-expect-error -- nor does this one

@@ -13,7 +13,7 @@ import { abs, allocatingIn, closeWithOwner, copy, createRegion, currentRegion, h
 import { differentiableTimes, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
 import type { Tolerances } from "../controller.js";
 import { begin, type Run } from "../integrate.js";
-import { collect, tolerancesOf, type Collector, type Outputs } from "../outcome.js";
+import { collect, type Collector, type Outputs } from "../outcome.js";
 import type { Problem, ReverseStats } from "../problem.js";
 import type { Leaves, Step } from "../step.js";
 import { timeValue, type Time } from "../time.js";
@@ -55,9 +55,9 @@ export const solveForward = <R extends Step>(
     for (const step of run.steps) {
       collector.take(step);
       marks.push(...marksOf(step, rows));
-      look?.(step, tolerancesOf(run.control));
+      look?.(step, run.control.tolerances);
     }
-    return { problem, outputs: collector.outputs(), grid: collector.times, tolerances: tolerancesOf(run.control), marks };
+    return { problem, outputs: collector.outputs(), grid: collector.times, tolerances: run.control.tolerances, marks };
   } finally {
     run.close();
   }

@@ -11,7 +11,7 @@ import { execute, executeOnline, storeAll, withStages, type OnlineSchedule, type
 import { checkOptions, OptionError } from "@dydt/tensor";
 import type { Adjoint, Differentiated } from "../adjoint.js";
 import { begin, type Run } from "../integrate.js";
-import { collect, tolerancesOf, type Collector } from "../outcome.js";
+import { collect, type Collector } from "../outcome.js";
 import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";
 import { createChain, keepOnHeap } from "./chain.js";
@@ -123,7 +123,7 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     else drain();
 
     const outputs = collector.outputs();
-    const replay = replayOf(problem, collector, tape, tolerancesOf(run.control));
+    const replay = replayOf(problem, collector, tape, run.control.tolerances);
     return {
       outputs,
       grid: collector.times,

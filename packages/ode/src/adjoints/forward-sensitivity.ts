@@ -10,7 +10,7 @@ import { SecondDerivativeError, tapeOver, type Cotangent } from "@dydt/autodiff"
 import { allocatingIn, checkOptions, copy, createRegion, currentRegion, elementsOf, formatShape, isCarried, isWatched, meterBytes, OptionError, tensor, zerosLike, type Region, type Tensor } from "@dydt/tensor"; // prettier-ignore
 import { differentiableTimes, type Adjoint, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
 import { begin, type Run } from "../integrate.js";
-import { collect, tolerancesOf, type Collector, type Outputs } from "../outcome.js";
+import { collect, type Collector, type Outputs } from "../outcome.js";
 import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";
 import { timeValue } from "../time.js";
@@ -243,7 +243,7 @@ export const forwardSensitivity = (options: ForwardSensitivityOptions = {}): Adj
       } finally {
         run.close();
       }
-      const replay = replayOf(problem, collector, "step", tolerancesOf(run.control));
+      const replay = replayOf(problem, collector, "step", run.control.tolerances);
       // Captured tensors are those that somebody watches; of y0 and the times it is known while the solve is recorded.
       const unwanted = new Set([...problem.y0, ...differentiableTimes(problem)].filter((x) => !isWatched(x)));
       const isWanted = (x: Tensor): boolean => !unwanted.has(x);

@@ -11,10 +11,10 @@ import { abs, allocatingIn, checkOptions, copy, createRegion, currentRegion, hea
 import { differentiableTimes, type Adjoint, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
 import { IncompatibleError, sentences } from "../errors.js";
 import { begin, type Run } from "../integrate.js";
-import { collect, tolerancesOf, type Collector, type Outputs } from "../outcome.js";
+import { collect, type Collector, type Outputs } from "../outcome.js";
 import type { Problem } from "../problem.js";
 import type { Inverse } from "../solver.js";
-import type { Leaves, Step } from "../step.js";
+import type { Leaves, ReversibleStep, Step } from "../step.js";
 import type { Ode } from "../term.js";
 import { refuseMovedTimes } from "./continuous.js";
 import { discreteAdjoint } from "./discrete.js";
@@ -121,13 +121,13 @@ const pullBack = <R extends Step>(
  * )(k);
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-4 });
  */
-export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoint<Step> => {
+export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoint<ReversibleStep> => {
   checkOptions("reversibleAdjoint", options, ["tape"]);
   const { tape = "step" } = options;
   const ofNothing = discreteAdjoint({ tape });
   return Object.freeze({
     name: "reversibleAdjoint",
-    solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+    solve: <R extends ReversibleStep>(problem: Problem<R>): Differentiated => {
       const { solver } = problem;
       const { inverse } = solver;
       if (inverse === undefined) throw new IncompatibleError(sentences.reversibleAdjoint);
@@ -148,7 +148,7 @@ export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoi
       } finally {
         run.close();
       }
-      const replay = replayOf(problem, collector, tape, tolerancesOf(run.control));
+      const replay = replayOf(problem, collector, tape, run.control.tolerances);
       const pullback = (cotangents: OutputCotangents, captured: readonly Tensor[]): InputCotangents => {
         refuseMovedTimes("reversibleAdjoint", problem);
         return pullBack(end, cotangents, captured);
@@ -156,5 +156,5 @@ export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoi
       const end: End<R> = { replay, inverse, outputs, carry };
       return { outputs, grid: collector.times, pullback };
     },
-  } satisfies Adjoint<Step>);
+  } satisfies Adjoint<ReversibleStep>);
 };

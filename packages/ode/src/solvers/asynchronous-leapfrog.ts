@@ -13,7 +13,7 @@
  */
 import { checkOptions, OptionError, weightedSum } from "@dydt/tensor";
 import type { ReversibleSolver } from "../solver.js";
-import type { EmbeddedStep } from "../step.js";
+import type { EmbeddedStep, ReversibleStep } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeAlong, timeValue } from "../time.js";
 
@@ -35,7 +35,7 @@ export interface AsynchronousLeapfrogOptions {
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: asynchronousLeapfrog(), controller: fixedSteps(100) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
-export const asynchronousLeapfrog = (options: AsynchronousLeapfrogOptions = {}): ReversibleSolver<Ode, EmbeddedStep> => {
+export const asynchronousLeapfrog = (options: AsynchronousLeapfrogOptions = {}): ReversibleSolver<Ode, EmbeddedStep & ReversibleStep> => {
   checkOptions("asynchronousLeapfrog", options, ["eta"]);
   const { eta = 1 } = options;
   if (!(eta > 0 && eta <= 1) || eta === 1 / 2)
@@ -52,7 +52,7 @@ export const asynchronousLeapfrog = (options: AsynchronousLeapfrogOptions = {}):
       const u = term.slope(timeAlong(t0, 1 / 2, h), middle);
       const carry = u.map((leaf, i) => weightedSum(null, [2 * eta, 1 - 2 * eta], [leaf, v0[i]!]));
       const y1 = term.combine(middle, [1 / 2], [carry], h);
-      return { t0: timeValue(t0), t1: timeValue(t1), h, y0, y1, carry, error: term.combine(null, [1, -1], [u, v0], h) };
+      return { t0: timeValue(t0), t1: timeValue(t1), h, y0, y1, carry, error: term.combine(null, [1, -1], [u, v0], h), reversible: true };
     },
     inverse: (term, t0, t1, y1, v1) => {
       const h = term.differential(t0, t1);
@@ -61,5 +61,5 @@ export const asynchronousLeapfrog = (options: AsynchronousLeapfrogOptions = {}):
       const carry0 = u.map((leaf, i) => weightedSum(null, [(-2 * eta) / (1 - 2 * eta), 1 / (1 - 2 * eta)], [leaf, v1[i]!]));
       return { y0: term.combine(middle, [-1 / 2], [carry0], h), carry0 };
     },
-  } satisfies ReversibleSolver<Ode, EmbeddedStep>);
+  } satisfies ReversibleSolver<Ode, EmbeddedStep & ReversibleStep>);
 };

@@ -10,7 +10,7 @@
  */
 import { activeRecorders, concat, elementsOf, formatShape, mul, sameShape, ShapeError, slice, tensor, weightedSum } from "@dydt/tensor";
 import type { ReversibleSolver } from "../solver.js";
-import type { Leaves, Step } from "../step.js";
+import type { Leaves, ReversibleStep } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeValue, type Time } from "../time.js";
 
@@ -80,7 +80,7 @@ const leap = (term: Ode, t0: Time, t1: Time, y0: Leaves, a0: Leaves): { readonly
  * const { y1 } = solve(field, { q: tensor([1]), v: tensor([0]) }, { t0: 0, t1: 100, solver: leapfrog(), controller: fixedSteps(1000) });
  * expectClose(y1.q.square().add(y1.v.square()), [1], { rtol: 3e-3 }); // no drift over sixteen periods
  */
-export const leapfrog = (): ReversibleSolver<Ode, Step> =>
+export const leapfrog = (): ReversibleSolver<Ode, ReversibleStep> =>
   Object.freeze({
     name: "leapfrog",
     order: 2,
@@ -89,10 +89,10 @@ export const leapfrog = (): ReversibleSolver<Ode, Step> =>
     start: (term, t0, y0) => (halvesOf(y0), halvesOf(term.slope(t0, y0)).v),
     step: (term, t0, t1, y0, carry) => {
       const { h, y1, a1 } = leap(term, t0, t1, y0, carry);
-      return { t0: timeValue(t0), t1: timeValue(t1), h, y0, y1, carry: a1 };
+      return { t0: timeValue(t0), t1: timeValue(t1), h, y0, y1, carry: a1, reversible: true };
     },
     inverse: (term, t0, t1, y1, carry1) => {
       const { y1: y0, a1: carry0 } = leap(term, t1, t0, y1, carry1);
       return { y0, carry0 };
     },
-  } satisfies ReversibleSolver<Ode, Step>);
+  } satisfies ReversibleSolver<Ode, ReversibleStep>);

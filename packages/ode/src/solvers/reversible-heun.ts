@@ -13,7 +13,7 @@
  */
 import { weightedSum } from "@dydt/tensor";
 import type { ReversibleSolver } from "../solver.js";
-import type { EmbeddedStep, Leaves } from "../step.js";
+import type { EmbeddedStep, Leaves, ReversibleStep } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeValue } from "../time.js";
 
@@ -35,7 +35,7 @@ const unpack = (carry: Leaves): readonly [state: Leaves, slope: Leaves] => [carr
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  * expectClose(stats.evaluations, 101);
  */
-export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep> =>
+export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep & ReversibleStep> =>
   Object.freeze({
     name: "reversibleHeun",
     order: 2,
@@ -56,6 +56,7 @@ export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep> =>
         y1,
         carry: [...ahead, ...next],
         error: term.combine(null, [-1 / 2, 1 / 2], [slope, next], h),
+        reversible: true,
       };
     },
     inverse: (term, t0, t1, y1, carry) => {
@@ -65,4 +66,4 @@ export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep> =>
       const slope = term.slope(t0, second);
       return { y0: term.combine(y1, [-1 / 2, -1 / 2], [slope, next], h), carry0: [...second, ...slope] };
     },
-  } satisfies ReversibleSolver<Ode, EmbeddedStep>);
+  } satisfies ReversibleSolver<Ode, EmbeddedStep & ReversibleStep>);

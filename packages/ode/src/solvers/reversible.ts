@@ -14,7 +14,7 @@
  */
 import { checkOptions, OptionError, weightedSum } from "@dydt/tensor";
 import type { ReversibleSolver, Solver } from "../solver.js";
-import type { EmbeddedStep, Leaves, Step } from "../step.js";
+import type { EmbeddedStep, Leaves, ReversibleStep, Step } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeValue, type Time } from "../time.js";
 
@@ -25,7 +25,7 @@ export interface ReversibleOptions {
 }
 
 /** The record of a method that was made reversible: with its error estimate, where it has one. */
-export type ReversedStep<R extends Step> = Step & (R extends EmbeddedStep ? EmbeddedStep : unknown);
+export type ReversedStep<R extends Step> = ReversibleStep & (R extends EmbeddedStep ? EmbeddedStep : unknown);
 
 /** a + w (b − c). */
 const corrected = (a: Leaves, w: number, b: Leaves, c: Leaves): Leaves => a.map((leaf, i) => weightedSum(leaf, [w, -w], [b[i]!, c[i]!]));
@@ -62,7 +62,7 @@ export const reversible = <R extends Step>(solver: Solver<Ode, R>, options: Reve
       const ahead = through(term, t0, t1, z0);
       const y1 = corrected(ahead.y1, coupling, y0, z0);
       const carry = corrected(z0, 1, y1, through(term, t1, t0, y1).y1);
-      const record: Step = { t0: timeValue(t0), t1: timeValue(t1), h: ahead.h, y0, y1, carry };
+      const record: ReversibleStep = { t0: timeValue(t0), t1: timeValue(t1), h: ahead.h, y0, y1, carry, reversible: true };
       if ("error" in ahead) Object.defineProperty(record, "error", { get: () => (ahead as unknown as EmbeddedStep).error, enumerable: true });
       return record as ReversedStep<R>;
     },
