@@ -68,6 +68,34 @@ const errorOf = ({ library, solveTo }: Competitor, { name, check }: ClassicSyste
   return error;
 };
 
+/** What an evaluation within a solve by `inPlace` may cost, in evaluations within a solve by odex. */
+const inPlaceBound = 2;
+/** For how long both are run for that, in milliseconds. */
+const boundTime = 4000;
+
+/** What an evaluation costs in those of another library, by the fastest of many solves of both in turn: on a busy machine medians are no ground for a verdict. */
+const fastestRatio = (one: Competitor, other: Competitor, t1: number): number => {
+  const both = [one, other].map((competitor) => ({ ...competitor, fastest: Infinity, evaluations: competitor.solveTo(t1).evaluations }));
+  const begun = performance.now();
+  while (performance.now() - begun < boundTime)
+    for (const competitor of both) {
+      const start = performance.now();
+      competitor.solveTo(t1);
+      competitor.fastest = Math.min(competitor.fastest, performance.now() - start);
+    }
+  const [cost, unit] = both.map(({ fastest, evaluations }) => fastest / evaluations);
+  return cost! / unit!;
+};
+
+/** @throws MismatchError where `inPlace` costs more than {@link inPlaceBound} evaluations of odex. */
+const requireBound = (competitors: readonly Competitor[], { name, t1 }: ClassicSystem): void => {
+  const [own, odex] = ["dydt", "odex"].map((wanted) => competitors.find(({ library }) => library === wanted));
+  if (own === undefined || odex === undefined) return;
+  const ratio = fastestRatio(own, odex, t1);
+  if (!(ratio <= inPlaceBound))
+    throw new MismatchError(`${name} by inPlace costs ${ratio.toFixed(2)} times odex for each evaluation: at most ${inPlaceBound} are promised`);
+};
+
 async function* solves(system: ClassicSystem, competitors: readonly Competitor[], { effort }: Setting): AsyncGenerator<Row, void> {
   const { name: shape, t1, check } = system;
   for (const one of competitors) yield { workload: `W7 error at t = ${check.t}`, shape, dtype, library: one.library, error: errorOf(one, system) };
@@ -79,6 +107,7 @@ async function* solves(system: ClassicSystem, competitors: readonly Competitor[]
     yield { workload: "W7 evaluations", shape, dtype, library, evaluations };
     yield { workload: "W7 per evaluation in a solve", shape, dtype, library, microseconds: (ms * 1e3) / evaluations };
   }
+  requireBound(competitors, system);
 }
 
 /** An evaluation of the field in tensors, alone and with its pullback. */
@@ -92,7 +121,7 @@ async function* evaluations({ name, field, y0 }: ClassicSystem, { effort }: Sett
     yield { workload: "W7 field", shape: `${name}, ${what}`, dtype, library: "dydt, tensors", microseconds: ms * 1e3 };
 }
 
-/** Whole solves, and evaluations inside and outside of them. */
+/** Whole solves, and evaluations inside and outside of them. @throws MismatchError where `inPlace` costs more than is promised. */
 export const systems: Suite = async function* (setting) {
   const { odex, mathjs } = setting.peers;
   for (const system of classicSystems) {

@@ -2,7 +2,8 @@
  * @file Checks that cost time, off by default: was a tensor changed between its recording and its use in the reverse, and which operation made the first number
  * that is not finite, in the values or in the cotangents?
  */
-import { DydtError, elementsOf, formatShape, isFloat, isTensor, kernels, setInspector, type Operation, type Tensor } from "@dydt/tensor";
+import { DydtError, elementsOf, formatShape, isFloat, isTensor, kernels, setInspector, unrecorded, type Operation, type Tensor } from "@dydt/tensor";
+import { setRecordedChecks, type RecordedChecks } from "./tape.js";
 
 /** A tensor that a tape keeps was changed from outside. */
 export class MutationError extends DydtError {
@@ -25,8 +26,6 @@ export class NonFiniteOperationError extends DydtError {
   }
 }
 
-let on = false;
-
 const own = /[\\/](packages|@dydt)[\\/](tensor|autodiff|ode|models)[\\/](src|dist)[\\/]|node:internal/;
 
 /** The innermost line of a stack that is not of this library. */
@@ -39,7 +38,7 @@ const callerIn = (stack: string): string => {
 };
 
 /** The line that is running, outside this library. */
-export const presentLine = (): string => callerIn(new Error().stack ?? "");
+const presentLine = (): string => callerIn(new Error().stack ?? "");
 
 const isFiniteTensor = (x: Tensor): boolean => !isFloat(x.dtype) || kernels.firstNonFinite(x) < 0;
 
@@ -72,17 +71,23 @@ const reverseFault = (operation: Operation, where: string, args: readonly unknow
     where,
   );
 
-/** Looks at a cotangent that a reverse rule gave. @throws NonFiniteOperationError where that of the output is finite and this one is not. */
-export const inspectCotangent = (operation: Operation, where: string, args: readonly unknown[], given: Tensor, pulled: Tensor | undefined): void => {
-  if (pulled === undefined || isFiniteTensor(pulled) || !isFiniteTensor(given)) return;
-  throw reverseFault(operation, where, args, `made a cotangent with ${firstBad(pulled)}`);
+/** What is noted of an operation that a tape records: checksums of its arguments, and the line that applied it. */
+const noted = (operation: Operation, args: readonly unknown[]): RecordedChecks => {
+  const sums = tensorsOf(args).map(hash);
+  const where = presentLine();
+  return {
+    verify: () => unrecorded(() => verifyChecksum(operation.op, args, sums)),
+    inspect: (given, pulled) => {
+      if (pulled === undefined || isFiniteTensor(pulled) || !isFiniteTensor(given)) return;
+      throw reverseFault(operation, where, args, `made a cotangent with ${firstBad(pulled)}`);
+    },
+    // An error of an operation inside a reverse rule is one of the operation that the rule belongs to.
+    explained: (error) =>
+      error instanceof NonFiniteOperationError && error.op !== operation.op
+        ? reverseFault(operation, where, args, `made a cotangent that is not finite (${error.message})`)
+        : error,
+  };
 };
-
-/** An error of an operation inside a reverse rule, as one of the operation that the rule belongs to. */
-export const explained = (error: unknown, operation: Operation, where: string, args: readonly unknown[]): unknown =>
-  error instanceof NonFiniteOperationError && error.op !== operation.op
-    ? reverseFault(operation, where, args, `made a cotangent that is not finite (${error.message})`)
-    : error;
 
 /**
  * Switches the costly checks on or off. With them, every pullback makes sure that the tensors it needs are what they were when they were recorded, and the
@@ -100,12 +105,9 @@ export const explained = (error: unknown, operation: Operation, where: string, a
  * }
  */
 export const setChecks = (enabled: boolean): void => {
-  on = enabled;
   setInspector(enabled ? inspect : null);
+  setRecordedChecks(enabled ? noted : null);
 };
-
-/** Whether the costly checks are on. */
-export const checksAreOn = (): boolean => on;
 
 const tensorsOf = (args: readonly unknown[]): readonly Tensor[] => args.flat().filter(isTensor);
 
@@ -118,11 +120,8 @@ const hash = (x: Tensor): number => {
   return sum;
 };
 
-/** One number for each tensor among the arguments. */
-export const checksum = (args: readonly unknown[]): readonly number[] => tensorsOf(args).map(hash);
-
 /** @throws MutationError when an argument is no longer what it was, naming the operation and the shape. */
-export const verifyChecksum = (op: string, args: readonly unknown[], sums: readonly number[]): void => {
+const verifyChecksum = (op: string, args: readonly unknown[], sums: readonly number[]): void => {
   tensorsOf(args).forEach((x, i) => {
     if (hash(x) !== sums[i])
       throw new MutationError(

@@ -28,16 +28,14 @@
  * defineJvp(weigh, ["linear", "linear"]);
  * expectClose(taylor((x: Tensor) => weigh(x, x), tensor(3), [tensor(1), tensor(0)]).coefficients[1]!, 1);
  */
-import { DydtError, type Operation, type Primitive } from "@dydt/tensor";
+import { carriedRules, DydtError, type Operation, type Primitive } from "@dydt/tensor";
 import type { JointRule, JvpRule, VjpRule } from "./rule.js";
-import { convolutionRules } from "./rules/convolution.js";
 import { elementwiseRules } from "./rules/elementwise.js";
 import { indexingRules } from "./rules/indexing.js";
 import { linalgRules } from "./rules/linalg.js";
 import { movementRules } from "./rules/movement.js";
 import { reduceRules } from "./rules/reduce.js";
 import { scanRules } from "./rules/scan.js";
-import { solvingRules } from "./rules/solving.js";
 
 /** A primitive is differentiated that has no rule. */
 export class MissingRuleError extends DydtError {
@@ -54,12 +52,13 @@ const rules = new Map<Operation, AnyRule | null>([
   ...linalgRules,
   ...indexingRules,
   ...scanRules,
-  ...convolutionRules,
-  ...solvingRules,
 ]);
 
 /** The rule of an operation, null where every derivative is zero, undefined where there is none. */
-export const knownRule = (operation: Operation): AnyRule | null | undefined => rules.get(operation);
+export const knownRule = (operation: Operation): AnyRule | null | undefined => {
+  const rule = rules.get(operation);
+  return rule === undefined ? carriedRules(operation)?.vjp : rule;
+};
 
 /** What to say where there is none. */
 export const missingRule = (operation: Operation): MissingRuleError =>
@@ -68,7 +67,7 @@ export const missingRule = (operation: Operation): MissingRuleError =>
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
 const forwardRules = new WeakMap<Operation, JvpRule<any> | null>();
 
-/** The forward rule that {@link defineJvp} gave an operation; null for derivative zero, undefined where it gave none. The tables of the others are in jvp.ts. */
+/** The forward rule that {@link defineJvp} gave an operation; null for derivative zero, undefined where it gave none. The tables of the others are in linearize.ts. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
 export const definedJvp = (operation: Operation): JvpRule<any> | null | undefined => forwardRules.get(operation);
 
@@ -77,7 +76,7 @@ export const missingJvp = (operation: Operation): MissingRuleError =>
   new MissingRuleError(`no forward rule for ${operation.op}: call defineJvp(${operation.op}, ...) where the primitive is made`);
 
 /** Whether an operation is known to have derivative zero everywhere. */
-export const hasZeroDerivative = (operation: Operation): boolean => rules.get(operation) === null;
+export const hasZeroDerivative = (operation: Operation): boolean => knownRule(operation) === null;
 
 /**
  * Gives a primitive its reverse rule.

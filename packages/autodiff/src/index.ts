@@ -9,7 +9,7 @@ export { checkpoint, custom, UndeclaredInputError } from "./custom.js";
 export { carriedOrder, node, SecondDerivativeError, type NodeOptions, type NodeResult } from "./node.js";
 export { checkGradients, type GradientCheck, type GradientCheckOptions, type GradientCheckRow } from "./check-gradients.js";
 export { MutationError, NonFiniteOperationError, setChecks } from "./checks.js";
-export { jvp } from "./jvp.js";
+export { jvp, pushforward } from "./jvp.js";
 export { taylor } from "./taylor.js";
 export { hessian, hessianVectorProduct } from "./hessian.js";
 export { jacobian, type JacobianOf } from "./jacobian.js";
@@ -29,4 +29,5 @@ export { execute, executeOnline, type Chain, type Execution, type OnlineExecutio
 export { checkpointedScan, ScanReplayError } from "./checkpointed-scan.js";
 export { stopGradient } from "@dydt/tensor";
 export { gmres, KrylovError, type GmresOptions, type GmresResult } from "./krylov.js";
+export { implicit, type ImplicitEquation } from "./implicit.js";
 export { NewtonError, root, type RootOptions } from "./root.js";

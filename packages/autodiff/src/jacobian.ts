@@ -1,10 +1,10 @@
 /**
- * @file The whole Jacobian: one column a run in forward mode, one row a pullback in reverse mode, whichever are fewer.
+ * @file The whole Jacobian: a tangent for each column along one evaluation, or a pullback for each row, whichever are fewer.
  */
 import {
-  copyOut, inTemporaryRegion, leavesOf, reshape, stack, tensor, unflatten, zeros, zerosLike, type Tensor,
+  copyOut, inTemporaryRegion, leavesOf, reshape, stack, synchronous, tensor, unflatten, unrecorded, zeros, zerosLike, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { jvp } from "./jvp.js";
+import { pushforward } from "./jvp.js";
 import { vjp } from "./vjp.js";
 
 /** Of a value Y and an argument X: the tree of the value with, for each of its tensors, a tree of the argument. */
@@ -17,14 +17,22 @@ const unit = (like: Tensor, i: number): Tensor => {
   return tensor(elements, { shape: like.shape, dtype: like.dtype });
 };
 
-/** All directions that have a one in one place: for each tensor and each of its elements. */
-const directions = <X>(x: X, leaves: readonly Tensor[], leaf: number): readonly X[] =>
-  Array.from({ length: leaves[leaf]!.size }, (_, i) =>
+/** All directions that have a one in one place, in the order of the elements; each is made when it is asked for. */
+const unitDirections = <X>(x: X, leaves: readonly Tensor[]): readonly (() => X)[] => {
+  const zero = leaves.map((leaf) => zerosLike(leaf));
+  const direction = (at: number, i: number): X =>
     unflatten(
       x,
-      leaves.map((other, k) => (k === leaf ? unit(other, i) : zerosLike(other))),
-    ),
-  );
+      zero.map((other, k) => (k === at ? unit(other, i) : other)),
+    );
+  return leaves.flatMap(({ size }, at) => Array.from({ length: size }, (_, i) => () => direction(at, i)));
+};
+
+/** A list with an entry for each element, cut into those of each tensor. */
+const byTensor = <T>(list: readonly T[], leaves: readonly Tensor[]): readonly (readonly T[])[] => {
+  let next = 0;
+  return leaves.map(({ size }) => list.slice(next, (next += size)));
+};
 
 /** Columns [...y.shape] as a Jacobian [...y.shape, ...x.shape]. */
 const fromColumns = (columns: readonly Tensor[], y: Tensor, x: Tensor): Tensor =>
@@ -47,53 +55,61 @@ const assemble = <X, Y>(x: X, value: Y, blocks: readonly (readonly Tensor[])[]):
   return build(value) as JacobianOf<Y, X>;
 };
 
+/** How many tangents go along one evaluation: memory grows with them, and by then the evaluation is a small part of the work. */
+const atOnce = 32;
+
+/** The Jacobian by columns: one evaluation, or one for every 32 columns, with as many tangents. */
+export const jacobianByColumns = <X, Y>(f: (x: X) => Y, x: X): JacobianOf<Y, X> =>
+  inTemporaryRegion("tape", (outside) => {
+    const leaves = leavesOf(x);
+    const directions = unitDirections(x, leaves);
+    const columns: (readonly Tensor[])[] = [];
+    let value: Y;
+    do {
+      const moved = pushforward(f, x, directions.slice(columns.length, columns.length + atOnce).map((direction) => direction())); // prettier-ignore
+      value = moved.value;
+      columns.push(...moved.tangents.map((tangent) => leavesOf(tangent)));
+    } while (columns.length < directions.length);
+    const groups = byTensor(columns, leaves);
+    const blocks = leavesOf(value).map((y, j) => leaves.map((leaf, i) => fromColumns(groups[i]!.map((column) => column[j]!), y, leaf))); // prettier-ignore
+    return copyOut(assemble(x, value, blocks), outside);
+  });
+
+/** The Jacobian by rows: one evaluation, and a pullback for each. */
+const jacobianByRows = <X, Y>(f: (x: X) => Y, x: X): JacobianOf<Y, X> =>
+  inTemporaryRegion("tape", (outside) => {
+    const leaves = leavesOf(x);
+    const { value, pullback } = vjp(f, x);
+    const ys = leavesOf(value);
+    const rows = unitDirections(value, ys).map((direction) => leavesOf(pullback(direction())));
+    const blocks = byTensor(rows, ys).map((ofTensor, j) => leaves.map((leaf, i) => fromRows(ofTensor.map((row) => row[i]!), ys[j]!, leaf))); // prettier-ignore
+    return copyOut(assemble(x, value, blocks), outside);
+  });
+
+/** How many numbers f gives at x: a look that nobody records and nothing is kept of. */
+const sizeOfValue = <X, Y>(f: (x: X) => Y, x: X): number => unrecorded(() => inTemporaryRegion("tape", () => sizeOfAll(leavesOf(synchronous(f(x))))));
+
+/** So many columns cost no more than to see how many rows there are and to pull back one of them: then nobody looks. */
+const few = 3;
+
 /**
  * The Jacobian of a function, as a function.
  *
  * For trees it is the tree of the value, with a tree like x in the place of each of its tensors.
  *
+ * Cost, with n numbers in x and m in f(x): for n ≤ 3 one evaluation that carries n tangents. Beyond, one evaluation to see m, and then for n ≤ m one that
+ * carries n tangents (one for every 32 of them, so that memory is at most 33 times that of f), else a taped one with m pullbacks.
+ *
  * @param f - from a tree of tensors to a tree of tensors.
- * @returns the function x ↦ ∂f/∂x of shape `[...y.shape, ...x.shape]`. Cost: with n numbers in x and m in f(x), n runs in forward mode where n ≤ m, or
- * one run and m pullbacks besides the first of these.
- * @throws what {@link jvp} and {@link vjp} throw.
+ * @returns the function x ↦ ∂f/∂x of shape `[...y.shape, ...x.shape]`.
+ * @throws what {@link pushforward} and {@link vjp} throw.
  * @example
  * const derivative = jacobian((x: Tensor) => stack([x.at(0).mul(x.at(1)), x.at(0).sin()]))(tensor([0, 3]));
  * expectClose(derivative, [[3, 0], [1, 0]]);
  */
 export const jacobian =
   <X, Y>(f: (x: X) => Y) =>
-  (x: X): JacobianOf<Y, X> =>
-    inTemporaryRegion("tape", (outside) => {
-      const leaves = leavesOf(x);
-      const n = sizeOfAll(leaves);
-      const along = leaves.map((_, leaf) => directions(x, leaves, leaf));
-      const first = along.flat()[0];
-      if (first !== undefined) {
-        const { value, tangent } = jvp(f, x, first);
-        if (n <= sizeOfAll(leavesOf(value))) return copyOut(byColumns(value, tangent), outside);
-      }
-      return copyOut(byRows(), outside);
-
-      function byColumns(value: Y, firstTangent: Y): JacobianOf<Y, X> {
-        let known: Y | undefined = firstTangent;
-        const columns = along.map((list) =>
-          list.map((direction) => {
-            const tangent = known ?? jvp(f, x, direction).tangent;
-            known = undefined;
-            return leavesOf(tangent);
-          }),
-        );
-        const ys = leavesOf(value);
-        return assemble(x, value, ys.map((y, j) => leaves.map((leaf, i) => fromColumns(columns[i]!.map((column) => column[j]!), y, leaf)))); // prettier-ignore
-      }
-
-      function byRows(): JacobianOf<Y, X> {
-        const { value, pullback } = vjp(f, x);
-        const ys = leavesOf(value);
-        const blocks = ys.map((y, j) => {
-          const rows = directions(value, ys, j).map((direction) => leavesOf(pullback(direction)));
-          return leaves.map((leaf, i) => fromRows(rows.map((row) => row[i]!), y, leaf)); // prettier-ignore
-        });
-        return assemble(x, value, blocks);
-      }
-    });
+  (x: X): JacobianOf<Y, X> => {
+    const n = sizeOfAll(leavesOf(x));
+    return n <= few || n <= sizeOfValue(f, x) ? jacobianByColumns(f, x) : jacobianByRows(f, x);
+  };

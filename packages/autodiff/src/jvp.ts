@@ -1,74 +1,98 @@
 /**
- * @file Forward mode: a tangent goes along with every tensor.
+ * @file Forward mode: tangents go along with every tensor, one for each direction, and all of them along one evaluation of the function.
  *
- *   y = f(x),  ẏ = (∂f/∂x) ẋ
+ *   y = f(x),  ẏⱼ = (∂f/∂x) ẋⱼ
  *
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.2.
  */
 import {
-  activeRecorders, add, copyOut, identity, inTemporaryRegion, isTensor, leavesLike, leavesOf, recordingWith, synchronous, unflatten, zerosLike,
-  type Operation, type Primitive, type Tensor,
+  activeRecorders, copyOut, identity, inTemporaryRegion, isTensor, leavesLike, leavesOf, recordingWith, synchronous, unflatten, zerosLike, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { definedJvp, hasZeroDerivative, missingJvp } from "./extend.js";
 import { forward, requireTangents, type Along, type Mode } from "./forward.js";
-import type { JointJvpRule, JvpRule, Tangent } from "./rule.js";
-import { convolutionTangents } from "./rules/convolution.js";
-import { elementwiseTangents } from "./rules/elementwise.js";
-import { indexingTangents } from "./rules/indexing.js";
-import { linalgTangents } from "./rules/linalg.js";
-import { movementTangents } from "./rules/movement.js";
-import { reduceTangents } from "./rules/reduce.js";
-import { scanTangents } from "./rules/scan.js";
-import { solvingTangents } from "./rules/solving.js";
+import { linearize } from "./linearize.js";
+import type { Tangent } from "./rule.js";
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
-type AnyJvpRule = JvpRule<any> | JointJvpRule<any>;
+/** What goes along with a tensor: its tangents by direction, undefined where zero. */
+type Tangents = readonly Tangent[];
 
-const table = /* @__PURE__ */ new Map<Operation, AnyJvpRule>(
-  /* @__PURE__ */ [
-    ...elementwiseTangents, reduceTangents, movementTangents, linalgTangents, convolutionTangents, indexingTangents, scanTangents, solvingTangents,
-  ].flat(),
-); // prettier-ignore
-
-/** The forward rule of an operation; null where every derivative is zero. @throws MissingRuleError where there is none. */
-export const jvpRuleOf = (operation: Operation): AnyJvpRule | null => {
-  const own = definedJvp(operation);
-  if (own !== undefined) return own;
-  const rule = table.get(operation);
-  if (rule !== undefined) return rule;
-  if (hasZeroDerivative(operation)) return null;
-  throw missingJvp(operation);
+/** What goes along with the arguments in one direction; undefined when nothing does. */
+const inDirection = (j: number, args: readonly unknown[], along: readonly Along<Tangents>[]): readonly Along<Tensor>[] | undefined => {
+  let moves = false;
+  const tangents = args.map((arg, i): Along<Tensor> => {
+    const one = along[i];
+    if (one === undefined) return undefined;
+    const tangent = isTensor(arg) ? (one as Tangents)[j] : (one as readonly (Tangents | undefined)[]).map((part) => part?.[j]);
+    if (tangent === undefined || (!isTensor(tangent) && tangent.every((part) => part === undefined))) return undefined;
+    moves = true;
+    return tangent;
+  });
+  return moves ? tangents : undefined;
 };
 
-/** The arguments with a tangent in the place of one of them: zeros in a list where there is none. */
-export const replaced = (args: readonly unknown[], i: number, tangent: Along<Tensor>): readonly unknown[] => {
-  const others = args.slice();
-  others[i] = isTensor(tangent) ? tangent : (args[i] as readonly Tensor[]).map((x, k) => (tangent as readonly Tangent[])[k] ?? zerosLike(x));
-  return others;
-};
-
-/** The tangent of an output, from those of the arguments. */
-export const pushForward = (operation: Operation, args: readonly unknown[], tangents: readonly Along<Tensor>[], output: Tensor): Tangent => {
-  const rule = jvpRuleOf(operation);
-  if (rule === null) return undefined;
-  if (typeof rule === "function") return (rule as JointJvpRule<readonly unknown[]>)(tangents as readonly Tangent[], output, ...args);
-  const rules = rule as JvpRule<readonly unknown[]>;
-  let sum: Tangent;
-  for (let i = 0; i < args.length; i++) {
-    const tangent = tangents[i];
-    const one = rules[i];
-    if (tangent === undefined || one === null || one === undefined) continue;
-    const part =
-      one === "linear" ? (operation as Primitive<readonly unknown[]>)(...replaced(args, i, tangent)) : one(tangent as Tensor, output, ...args);
-    if (part !== undefined) sum = sum === undefined ? part : add(sum, part);
-  }
-  return sum;
-};
-
-const tangentMode: Mode<Tensor> = { order: 1, tensors: (tangent) => [tangent], map: (tangent, f) => f(tangent), through: pushForward };
+const tangentMode = (directions: number): Mode<Tangents> => ({
+  order: 1,
+  tensors: (tangents) => tangents.filter((one) => one !== undefined),
+  map: (tangents, f) => tangents.map((one) => one && f(one)),
+  through: (operation, args, along, output) => {
+    const map = linearize(operation, args, output);
+    if (map === null) return undefined;
+    const tangents = Array.from({ length: directions }, (_, j): Tangent => {
+      const moving = inDirection(j, args, along);
+      return moving && map(moving);
+    });
+    return tangents.some((one) => one !== undefined) ? tangents : undefined;
+  },
+});
 
 /**
- * Value and directional derivative of a function in one run.
+ * Value and directional derivatives of a function in several directions, all in one run.
+ *
+ * Each operation computes its value once, and what the directions share of its derivative once: the tangents have the bits of as many calls of {@link jvp}.
+ *
+ * Cost: one evaluation of f, and about one more for each direction; memory: that of the evaluation and as much for each direction.
+ *
+ * @param f - from a tree of tensors to a tree of tensors. It may close over any others; those are constants here.
+ * @param x - where; float64 or float32 leaves.
+ * @param directions - any number of trees like x; with none, f is just evaluated.
+ * @returns `value` = f(x), and `tangents`: for each direction v, in order, (∂f/∂x) v of the form of the value.
+ * @throws what {@link jvp} throws.
+ * @example
+ * // The divergence of a field in the plane.
+ * const { value, tangents } = pushforward((x: Tensor) => x.square(), tensor([1, 2]), [tensor([1, 0]), tensor([0, 1])]);
+ * expectClose(value, [1, 4]);
+ * expectClose(tangents[0].at(0).add(tangents[1].at(1)), 6);
+ */
+export const pushforward = <X, Y, const V extends readonly NoInfer<X>[]>(
+  f: (x: X) => Y,
+  x: X,
+  directions: V,
+): { readonly value: Y; readonly tangents: { readonly [J in keyof V]: Y } } => push("pushforward", f, x, directions);
+
+const push = <X, Y, V extends readonly X[]>(
+  who: string,
+  f: (x: X) => Y,
+  x: X,
+  directions: V,
+): { readonly value: Y; readonly tangents: { readonly [J in keyof V]: Y } } =>
+  inTemporaryRegion("tape", (outside) => {
+    // Watched under new headers: a tensor that f also closes over stays a constant there.
+    const leaves = leavesOf(x).map((leaf) => identity(leaf));
+    const given = directions.map((direction) => leavesLike(x, direction));
+    for (const one of given) requireTangents(who, leaves, one);
+    const { recorder, along, begin, end } = forward(tangentMode(given.length));
+    try {
+      if (given.length > 0) leaves.forEach((leaf, i) => begin(leaf, given.map((one) => one[i]!))); // prettier-ignore
+      const value = recordingWith([...activeRecorders(), recorder], () => synchronous(f(unflatten(x, leaves))));
+      const results = leavesOf(value);
+      const tangents = given.map((_, j) => unflatten(value, results.map((y) => along(y)?.[j] ?? zerosLike(y)))); // prettier-ignore
+      return copyOut({ value, tangents: tangents as { readonly [J in keyof V]: Y } }, outside);
+    } finally {
+      end();
+    }
+  });
+
+/**
+ * Value and directional derivative of a function in one run: {@link pushforward} in one direction.
  *
  * Cost: about two evaluations of f, and twice its memory, however long the computation; a solve is followed step by step, and stores nothing.
  *
@@ -82,22 +106,7 @@ const tangentMode: Mode<Tensor> = { order: 1, tensors: (tangent) => [tangent], m
  * expectClose(value, [1, 4, 9]);
  * expectClose(tangent, [2, 0, 6]);
  */
-export const jvp = <X, Y>(f: (x: X) => Y, x: X, v: NoInfer<X>): { readonly value: Y; readonly tangent: Y } =>
-  inTemporaryRegion("tape", (outside) => {
-    // Watched under new headers: a tensor that f also closes over stays a constant there.
-    const leaves = leavesOf(x).map((leaf) => identity(leaf));
-    const directions = leavesLike(x, v);
-    requireTangents("jvp", leaves, directions);
-    const { recorder, along, begin, end } = forward(tangentMode);
-    try {
-      leaves.forEach((leaf, i) => begin(leaf, directions[i]!));
-      const value = recordingWith([...activeRecorders(), recorder], () => synchronous(f(unflatten(x, leaves))));
-      const tangent = unflatten(
-        value,
-        leavesOf(value).map((y) => along(y) ?? zerosLike(y)),
-      );
-      return copyOut({ value, tangent }, outside);
-    } finally {
-      end();
-    }
-  });
+export const jvp = <X, Y>(f: (x: X) => Y, x: X, v: NoInfer<X>): { readonly value: Y; readonly tangent: Y } => {
+  const { value, tangents } = push("jvp", f, x, [v] as const);
+  return { value, tangent: tangents[0] };
+};

@@ -4,20 +4,19 @@
  *   Newton:   (∂r/∂x) Δ = r(x, p),  x ← x − λ Δ,  λ halved until ‖r‖ falls
  *   reverse:  (∂r/∂x)ᵀ w = x̄,  p̄ = −(∂r/∂p)ᵀ w
  *
- * Newton is never taped. The reverse is one transposed linear solve: by LU with the Jacobian's rows from n pullbacks, or by GMRES with one pullback a product.
- * With LU the reverse is made of recorded operations, on x itself, so that it can be differentiated again.
+ * Newton is never taped. The reverse (implicit.ts) is one transposed linear solve: by LU with the Jacobian's rows from n pullbacks, or by GMRES with one pullback
+ * a product. With LU the reverse is made of recorded operations, on x itself, so that it can be differentiated again.
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 15.
  */
 import {
-  activeRecorders, allocatingIn, checkOptions, concat, copyOut, DtypeError, DydtError, elementsOf, heap, identity, inTemporaryRegion, isFloat, leavesOf, linearSolve,
-  neg, OptionError, primitive, reshape, ShapeError, split, stack, sub, synchronous, tensor, unflatten, unrecorded, wrap, zeros, type Tensor, type TreeOf,
+  checkOptions, concat, DtypeError, DydtError, elementsOf, identity, inTemporaryRegion, isFloat, leavesOf, linearSolve, OptionError, primitive, reshape, ShapeError,
+  split, stack, sub, synchronous, tensor, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
 } from "@dydt/tensor"; // prettier-ignore
 import { jvp } from "./jvp.js";
 import { defineJvp } from "./extend.js";
+import { implicit, wantedOrder } from "./implicit.js";
 import { gmres, norm, type GmresOptions } from "./krylov.js";
-import { node } from "./node.js";
-import type { Cotangent } from "./rule.js";
-import { tapeOver, vjp } from "./vjp.js";
+import { vjp } from "./vjp.js";
 
 /** Options of {@link root}. */
 export interface RootOptions {
@@ -99,27 +98,20 @@ export const root = <X>(residual: (x: X) => unknown, guess: X & TreeOf<X>, optio
 
   const start = Float64Array.from(like.flatMap((leaf) => [...elementsOf(leaf)]));
   const asTensor = (x: Float64Array): Tensor => wrap(dtype === "float64" ? x : Float32Array.from(x), [n], dtype);
-  const outputs = node(
-    "root",
-    [],
-    () => {
-      const found = asTensor(unrecorded(() => newton(system, start, asTensor, settings)));
-      inTemporaryRegion("tape", () => void system(found)); // so that what it reads becomes known
-      const solution = allocatingIn(heap, () => separate(refined(system, found, settings)).map((part) => identity(part)));
-      const pullback = (cotangents: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] =>
-        inTemporaryRegion("tape", (outside) => {
-          const x = flatten(solution);
-          const given = flatten(like.map(({ shape }, i) => cotangents[i] ?? zeros(shape, { dtype })));
-          const w =
-            settings.solver === "dense" ? linearSolve(jacobian(system, x), given, { transposed: true }) : transposedSolve(system, x, given, settings);
-          const { reverse } = tapeOver(() => [system(x)], captured);
-          return copyOut(reverse([neg(w)]), outside);
-        });
-      return { outputs: solution, pullback };
+  const { solver } = settings;
+  const dense = solver === "dense";
+  const solution = implicit("root", {
+    residual: system,
+    find: () => asTensor(newton(system, start, asTensor, settings)),
+    inverse: (x) => {
+      if (!dense) return (r) => mapped(r, (right) => matrixFreeSolve(system, x, right, settings));
+      const matrix = unrecorded(() => jacobian(system, x));
+      return (r) => linearSolve(matrix, r);
     },
-    { recordsReverse: settings.solver === "dense", mayRunOpenly: settings.solver === "dense" },
-  );
-  return unflatten(form, outputs);
+    transposed: (x, g) => (dense ? linearSolve(jacobian(system, x), g, { transposed: true }) : transposedSolve(system, x, g, settings)),
+    recordsReverse: dense,
+  });
+  return unflatten(form, separate(solution));
 };
 
 const settingsOf = (options: RootOptions, isDouble: boolean): Settings => {
@@ -153,29 +145,11 @@ const jacobian = (system: System, x: Tensor): Tensor => {
   );
 };
 
-/** The highest derivative that the active recorders want of what is computed openly: that of forward modes, and one for each tape. */
-const wantedOrder = (): number => activeRecorders().reduce((sum, { seesThrough, retains }) => sum + (seesThrough?.order ?? (retains ? 1 : 0)), 0);
-
 /** A linear map that is known by an iteration; forward modes pass through it. */
-const mapped = defineJvp(
-  primitive("mapped", (x: Tensor, map: (x: Tensor) => Tensor): Tensor => map(x)),
+const mapped = /* @__PURE__ */ defineJvp(
+  /* @__PURE__ */ primitive("mapped", (x: Tensor, map: (x: Tensor) => Tensor): Tensor => map(x)),
   ["linear", null],
 );
-
-/**
- * A root that nobody saw being found, in sight of those who look into the node: x ← x − J⁻¹ r(x, p) with J as a constant changes x by rounding, and makes one
- * more derivative right each time.
- */
-const refined = (system: System, found: Tensor, settings: Settings): Tensor => {
-  const order = wantedOrder();
-  if (order === 0) return found;
-  const matrix = settings.solver === "dense" ? unrecorded(() => jacobian(system, found)) : undefined;
-  const inverse = (r: Tensor): Tensor =>
-    matrix === undefined ? mapped(r, (right) => matrixFreeSolve(system, found, right, settings)) : linearSolve(matrix, r);
-  let x = found;
-  for (let k = 0; k < order; k++) x = sub(x, inverse(system(x)));
-  return x;
-};
 
 /** (∂r/∂x)ᵀ w = g by pullbacks; for forward modes it is refined in the same way. */
 const transposedSolve = (system: System, x: Tensor, g: Tensor, { linear }: Settings): Tensor => {

@@ -1,33 +1,14 @@
 /**
- * @file What a derivative rule is: for each argument of a primitive, how its cotangent follows from the output's, and how the output's tangent follows from its.
- *
- * For y = f(x₁, x₂, ...) and the cotangent ȳ of y, entry i of a reverse rule computes x̄ᵢ = (∂f/∂xᵢ)ᵀ ȳ; for tangents ẋ of x, entry i of a forward rule computes
- * (∂f/∂xᵢ) ẋᵢ, and ẏ is their sum. Rules are made of primitives, so they can be differentiated again.
+ * @file Tables of rules: entries that are checked against the arguments of their primitives, and what rules are made of. What a rule is stands in rule.ts of
+ * @dydt/tensor.
  */
-import { broadcastTo, isTensor, sameShape, sumTo, type Operand, type Primitive, type Tensor } from "@dydt/tensor";
+import {
+  broadcastTo, isTensor, mul, sameShape, sumTo, type Operand, type Primitive, type Tensor, type JointJvpRule, type JointRule, type JvpRule, type VjpRule,
+} from "@dydt/tensor"; // prettier-ignore
 
-/** A cotangent, or undefined where it is zero. */
-export type Cotangent = Tensor | undefined;
-
-/** The cotangent of one argument: a tensor for a tensor, a list for a list of tensors. Called only for arguments that are watched. */
-export type ArgumentRule<A extends readonly unknown[]> = (cotangent: Tensor, output: Tensor, ...args: A) => Cotangent | readonly Cotangent[];
-
-/** One rule for each argument, null for constants. */
-export type VjpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: ArgumentRule<A> | null };
-
-/** Whether the cotangent of an argument is asked for; a tensor where it may be added to that one in place, which is then returned. */
-export type Wanted = boolean | Tensor;
-
-/**
- * One rule for all arguments, for those that share work. For each argument that is wanted it gives the output's cotangent itself, or a tensor that nobody else
- * holds, or the tensor that it added to; for a list of tensors, lists of these.
- */
-export type JointRule<A extends readonly unknown[]> = (
-  cotangent: Tensor,
-  output: Tensor,
-  wanted: readonly (Wanted | readonly Wanted[])[],
-  ...args: A
-) => readonly (Cotangent | readonly Cotangent[])[];
+export type {
+  ArgumentRule, ArgumentTangentRule, Cotangent, JointJvpRule, JointRule, JvpRule, Tangent, TangentOf, VjpRule, Wanted,
+} from "@dydt/tensor"; // prettier-ignore
 
 /** A primitive with its rule; null in place of the rule when every derivative is zero. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
@@ -41,28 +22,6 @@ export const jointEntry = <A extends readonly unknown[]>(primitive: Primitive<A>
 
 /** An entry for a primitive whose derivative is zero wherever it exists. */
 export const withoutDerivative = (primitive: Primitive): VjpEntry => [primitive, null];
-
-/** A tangent, or undefined where it is zero. */
-export type Tangent = Tensor | undefined;
-
-/** What an argument's tangent is: a tensor for a tensor, a list for a list of tensors. */
-export type TangentOf<T> = T extends readonly Tensor[] ? readonly Tangent[] : Tensor;
-
-/** How the tangent of one argument moves the output. Called only where there is one. */
-export type ArgumentTangentRule<A extends readonly unknown[], T> = (tangent: TangentOf<NonNullable<T>>, output: Tensor, ...args: A) => Tangent;
-
-/**
- * One rule for each argument; their results are added. "linear" where the primitive is linear in that argument while the others are held: its tangent takes its
- * place (in a list, zeros where there is none). null for constants.
- */
-export type JvpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: "linear" | ArgumentTangentRule<A, A[I]> | null };
-
-/** One rule for all arguments, for those that share work: from their tangents (lists of them for lists of tensors) to that of the output. */
-export type JointJvpRule<A extends readonly unknown[]> = (
-  tangents: { readonly [I in keyof A]: Tangent | (NonNullable<A[I]> extends readonly Tensor[] ? readonly Tangent[] : never) },
-  output: Tensor,
-  ...args: A
-) => Tangent;
 
 /** A primitive with its forward rule. Those whose derivative is zero say so by {@link withoutDerivative} in the reverse table. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
@@ -79,6 +38,16 @@ export const jointJvpEntry = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unkn
   primitive,
   rule,
 ];
+
+/** A rule that multiplies what goes through, element by element, by something made of the point alone, which is made once for all that goes through. */
+export interface SlopeRule<A extends readonly unknown[]> {
+  (through: Tensor, output: Tensor, ...args: A): Tensor;
+  readonly slope: (output: Tensor, ...args: A) => Tensor;
+}
+
+/** The rule of an argument with this slope ∂y/∂x. */
+export const bySlope = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[]>(slope: (output: Tensor, ...args: A) => Tensor): SlopeRule<A> =>
+  Object.assign((through: Tensor, output: Tensor, ...args: A): Tensor => mul(through, slope(output, ...args)), { slope });
 
 /** Forward rules of operations that act on each element for itself: there a tangent goes forward as a cotangent goes back. */
 export const pointwise = /* @__NO_SIDE_EFFECTS__ */ (reverse: readonly VjpEntry[], primitives: readonly Primitive[]): readonly JvpEntry[] =>

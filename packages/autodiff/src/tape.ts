@@ -7,11 +7,10 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.6.
  */
 import {
-  activeRecorders, add, beginEpoch, DtypeError, endEpoch, formatShape, isFloat, isTensor, kernels, sameShape, setSlot, ShapeError, slotOf, unrecorded,
+  activeRecorders, add, beginEpoch, DtypeError, endEpoch, formatShape, isFloat, isTensor, kernels, sameShape, setSlot, ShapeError, slotOf,
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { knownRule, missingRule } from "./extend.js";
-import { checksAreOn, checksum, explained, inspectCotangent, presentLine, verifyChecksum } from "./checks.js";
 import type { Cotangent, JointRule, VjpRule, Wanted } from "./rule.js";
 
 /** An operation with a pullback of its own instead of a rule, and any number of outputs. */
@@ -40,9 +39,26 @@ interface Applied {
   readonly slot: number;
   /** Where the slots of its tensor arguments begin, lists flattened. */
   readonly firstInput: number;
-  /** Checksums of its arguments, and the line that applied it, where the checks were on. */
-  readonly checks: { readonly sums: readonly number[]; readonly where: string } | undefined;
+  /** What was noted where the checks were on. */
+  readonly checks: RecordedChecks | undefined;
 }
+
+/** What somebody who distrusts an operation has noted when it was recorded. */
+export interface RecordedChecks {
+  /** Called before its arguments are used in the reverse. */
+  readonly verify: () => void;
+  /** Looks at the cotangent of an argument, beside that of the output. */
+  readonly inspect: (given: Tensor, pulled: Cotangent) => void;
+  /** An error of its reverse rule, with what is known of it. */
+  readonly explained: (error: unknown) => unknown;
+}
+
+let noting: ((operation: Operation, args: readonly unknown[]) => RecordedChecks) | null = null;
+
+/** Sets who takes notes of every operation that a tape records, or null for nobody, which costs nothing. */
+export const setRecordedChecks = (next: typeof noting): void => {
+  noting = next;
+};
 
 /** Cotangents on their way back, by slot. */
 interface Held {
@@ -116,7 +132,7 @@ export class Tape implements Recorder {
       output,
       slot,
       firstInput,
-      checks: checksAreOn() ? { sums: checksum(args), where: presentLine() } : undefined,
+      checks: noting === null ? undefined : noting(operation, args),
     });
     if (isTensor(output)) setSlot(output, this.epoch, this.#slots++);
     else for (const y of output) setSlot(y, this.epoch, this.#slots++);
@@ -159,11 +175,11 @@ export class Tape implements Recorder {
   }
 
   #reverse(applied: Applied, held: Held): void {
-    const { operation, output, slot, args, rule, checks, firstInput } = applied;
+    const { output, slot, rule, checks, firstInput } = applied;
     if (!isTensor(output)) {
       const cotangents = held.cotangents.slice(slot, slot + output.length);
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
-      if (checks !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checks.sums));
+      checks?.verify();
       const pulled = (rule as CustomOperation).pullback(cotangents);
       for (let i = 0; i < pulled.length; i++) give(held, this.#inputSlots[firstInput + i]!, pulled[i], false);
       return;
@@ -171,12 +187,12 @@ export class Tape implements Recorder {
     const cotangent = held.cotangents[slot];
     if (cotangent === undefined) return;
     held.cotangents[slot] = undefined;
-    if (checks !== undefined) unrecorded(() => verifyChecksum(operation.op, args, checks.sums));
+    checks?.verify();
     try {
       if (typeof rule === "function") this.#jointly(applied, rule, cotangent, output, held);
       else this.#oneByOne(applied, rule as VjpRule<readonly unknown[]>, cotangent, output, held);
     } catch (error) {
-      throw checks === undefined ? error : explained(error, operation, checks.where, args);
+      throw checks === undefined ? error : checks.explained(error);
     }
   }
 
@@ -230,11 +246,11 @@ export class Tape implements Recorder {
   }
 }
 
-const checked = ({ operation, args, checks }: Applied, x: Tensor, given: Tensor, cotangent: Cotangent): Cotangent => {
+const checked = ({ operation, checks }: Applied, x: Tensor, given: Tensor, cotangent: Cotangent): Cotangent => {
   if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
     throw new ShapeError(
       `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
     );
-  if (checks !== undefined) inspectCotangent(operation, checks.where, args, given, cotangent);
+  checks?.inspect(given, cotangent);
   return cotangent;
 };

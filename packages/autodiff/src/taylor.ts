@@ -11,7 +11,8 @@ import {
   type Operation, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { forward, requireTangents, type Along, type Mode } from "./forward.js";
-import { jvp, jvpRuleOf, pushForward, replaced } from "./jvp.js";
+import { jvp } from "./jvp.js";
+import { jvpRuleOf, linearize, replaced } from "./linearize.js";
 import type { Tangent } from "./rule.js";
 import { convolved, taylorRules, type ArgumentJet, type Jet, type TaylorRule } from "./rules/taylor.js";
 
@@ -34,11 +35,13 @@ const upTo = (order: number, output: Tensor, at: (k: number) => Tangent): Jet =>
 };
 
 /** Where the coefficients of an output depend on those of the same place alone. */
-const coefficientwise = (operation: Operation, args: readonly unknown[], jets: readonly ArgumentJet[], output: Tensor, order: number): Jet =>
-  upTo(order, output, (k) => {
+const coefficientwise = (operation: Operation, args: readonly unknown[], jets: readonly ArgumentJet[], output: Tensor, order: number): Jet => {
+  const map = linearize(operation, args, output);
+  return upTo(order, output, (k) => {
     const tangents = jets.map((jet) => coefficient(jet, k));
-    return tangents.some((one) => one !== undefined) ? pushForward(operation, args, tangents, output) : undefined;
+    return tangents.some((one) => one !== undefined) ? map?.(tangents) : undefined;
   });
+};
 
 /** A product of two arguments, both of which move. */
 const bilinear = (operation: Operation, args: readonly unknown[], jets: readonly ArgumentJet[], output: Tensor, order: number): Jet => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as dydt from "@dydt/tensor";
-import { checkGradients, gradient, jvp, stopGradient, taylor, vjp } from "@dydt/autodiff";
+import { checkGradients, gradient, jvp, pushforward, stopGradient, taylor, vjp } from "@dydt/autodiff";
 import { isTensor, random, type Convolution, type Range, type Tensor, affine, affineProduct, embedAt, tanhSlope } from "@dydt/tensor";
 
 const {
@@ -182,6 +182,19 @@ describe("forward mode is the transpose of reverse mode", () => {
       expect(value.map((y) => y.toArray())).toEqual(again.map((y) => y.toArray()));
       const [forward, reverse] = [inner(u, tangent), inner(pullback(u), v)];
       expect(Math.abs(forward - reverse), `variant ${i}: ${forward} and ${reverse}`).toBeLessThan(1e-12 * (1 + Math.abs(forward)));
+    });
+  });
+});
+
+describe("tangents that go along one evaluation have the bits of those that go alone", () => {
+  test.each(Object.entries(lines))("%s", (_, variants) => {
+    variants.forEach(([f, shapes, domain = "any"], i) => {
+      const x = draw(shapes, domain, 30 + i);
+      const directions = [normalLike(x, 40), x.map((leaf) => dydt.zerosLike(leaf)), normalLike(x, 50)];
+      const g = (at: Inputs): Inputs => listOf(f(at));
+      const { value, tangents } = pushforward(g, x, directions);
+      expect(tangents.length).toBe(3);
+      directions.forEach((v, j) => expect({ value, tangent: tangents[j]! }).toEqual(jvp(g, x, v)));
     });
   });
 });

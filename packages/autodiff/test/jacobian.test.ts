@@ -38,10 +38,33 @@ describe("jacobian", () => {
     const [narrow, wide] = [random(5).normal([7, 2]), random(6).normal([2, 7])];
     const tall = runs((x) => narrow.matmul(x).sin(), tensor([0.1, 0.2]));
     const broad = runs((x) => wide.matmul(x).sin(), random(7).normal([7]));
-    expect([tall.times, broad.times]).toEqual([2, 2]); // two columns; one tangent to see the size, and one taped run for two rows
+    expect([tall.times, broad.times]).toEqual([1, 2]); // two columns at once; a look at the size, and one taped run for two rows
     expectClose(tall.j, narrow.mul(narrow.matmul(tensor([0.1, 0.2])).cos().reshape([7, 1])), { rtol: 1e-13 });
     expectClose(broad.j, wide.mul(wide.matmul(random(7).normal([7])).cos().reshape([2, 1])), { rtol: 1e-13 });
   }); // prettier-ignore
+
+  test("evaluates the function once for all columns, or for 32 of them, whatever their number", () => {
+    const times = (n: number, m: number): number => {
+      let count = 0;
+      const matrix = random(n).normal([m, n]);
+      const j = jacobian((x: Tensor) => (count++, matrix.matmul(x)))(random(8).normal([n]));
+      expect(j.toArray()).toEqual(matrix.toArray());
+      return count;
+    };
+    expect([0, 1, 2, 3].map((n) => times(n, 5))).toEqual([1, 1, 1, 1]);
+    expect([1, 2, 3].map((n) => times(n, 1))).toEqual([1, 1, 1]); // as cheap as a look and a row
+    expect([4, 5, 32, 33, 70].map((n) => times(n, 70))).toEqual([2, 2, 2, 3, 4]); // one to see that there are not fewer rows
+    expect([4, 70].map((n) => times(n, 3))).toEqual([2, 2]);
+  });
+
+  test("computes the values, and the slopes that columns share, once", () => {
+    const f = (x: Tensor): Tensor => x.exp().sin().mul(x);
+    const x = random(9).normal([3]);
+    const [alone, together] = [countOperations(() => jvp(f, x, x)), countOperations(() => jacobian(f)(x))];
+    const all = Object.fromEntries(Object.keys(together).map((op) => [op, [alone[op] ?? 0, together[op]!]]));
+    expect(all).toMatchObject({ exp: [1, 1], sin: [1, 1], cos: [1, 1] });
+    expect(all["mul"]).toEqual([1 + 4, 1 + 3 * 4]); // ẋ eˣ, times cos, and both terms of the product
+  });
 
   test("of trees is a tree of trees", () => {
     const j = jacobian(({ a, b }: { readonly a: Tensor; readonly b: Tensor }) => [a.mul(b), b.square()] as const)({
@@ -70,6 +93,20 @@ describe("jacobian", () => {
   });
 });
 
+/** How often each operation is computed. */
+const countOperations = (run: () => unknown): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {};
+  const counter: Recorder = {
+    epoch: beginEpoch(),
+    retains: false,
+    watches: () => false,
+    record: ({ op }) => void (counts[op] = (counts[op] ?? 0) + 1),
+  };
+  recordingWith([counter], run);
+  endEpoch(counter.epoch);
+  return counts;
+};
+
 describe("hessian", () => {
   const rosenbrock = (x: Tensor): Tensor => x.at(1).sub(x.at(0).square()).square().mul(100).add(x.at(0).sub(1).square());
   const exact = (x: number, y: number) => [[1200 * x * x - 400 * y + 2, -400 * x], [-400 * x, 200]]; // prettier-ignore
@@ -78,6 +115,16 @@ describe("hessian", () => {
     expectClose(hessian(rosenbrock)(tensor([1.2, -0.4])), exact(1.2, -0.4), { rtol: 1e-13 });
     const v = tensor([0.3, -2]);
     expectClose(hessianVectorProduct(rosenbrock, tensor([1.2, -0.4]), v), tensor(exact(1.2, -0.4)).matmul(v), { rtol: 1e-13 });
+  });
+
+  test("evaluates the function once for all its columns, or for 32 of them", () => {
+    const times = (n: number): number => {
+      let count = 0;
+      const h = hessian((x: Tensor) => (count++, x.square().mul(x).sum()))(random(3).normal([n]));
+      expect(h.shape).toEqual([n, n]);
+      return count;
+    };
+    expect([0, 1, 7, 32, 33].map(times)).toEqual([1, 1, 1, 1, 2]);
   });
 
   test("of a tree is a tree of trees", () => {
@@ -89,13 +136,7 @@ describe("hessian", () => {
   });
 
   test("costs a few evaluations for each product, not a Hessian", () => {
-    const count = (run: () => unknown): number => {
-      let operations = 0;
-      const counter: Recorder = { epoch: beginEpoch(), retains: false, watches: () => false, record: () => void operations++ };
-      recordingWith([counter], run);
-      endEpoch(counter.epoch);
-      return operations;
-    };
+    const count = (run: () => unknown): number => Object.values(countOperations(run)).reduce((sum, n) => sum + n, 0);
     const f = (x: Tensor): Tensor => { let y = x; for (let n = 0; n < 30; n++) y = y.tanh().mul(x); return y.sum(); }; // prettier-ignore
     const x = random(1).normal([50]);
     expect(count(() => hessianVectorProduct(f, x, x)) / count(() => f(x))).toBeLessThan(12);

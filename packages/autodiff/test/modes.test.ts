@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allocatingIn, heap, meterBytes, primitive, scope, tensor, type Tensor } from "@dydt/tensor";
-import { checkpoint, custom, defineJvp, gradient, hessianVectorProduct, jvp, SecondDerivativeError, stopGradient, taylor, vjp } from "@dydt/autodiff";
+import { allocatingIn, heap, meterBytes, primitive, scope, stack, tensor, type Tensor } from "@dydt/tensor";
+import {
+  checkpoint, custom, defineJvp, gradient, hessianVectorProduct, jvp, pushforward, SecondDerivativeError, stopGradient, taylor, vjp,
+} from "@dydt/autodiff"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
 
 type Scalar = (x: Tensor) => Tensor;
@@ -13,6 +15,10 @@ const modes: Readonly<Record<string, Mode>> = {
   jvp: (f) => (x) => jvp(f, x, tensor(1)).tangent,
   vjp: (f) => (x) => vjp(f, x).pullback(tensor(1)),
   taylor: (f) => (x) => taylor(f, x, [tensor(1)]).coefficients[0]!,
+  pushforward: (f) => (x) => {
+    const [less, , more] = pushforward(f, x, [tensor(-1), tensor(0), tensor(3)]).tangents;
+    return less.add(more).mul(0.5);
+  },
 };
 const words = <T>(letters: readonly T[], length: number): readonly (readonly T[])[] =>
   length === 0 ? [[]] : words(letters, length - 1).flatMap((word) => letters.map((letter) => [...word, letter]));
@@ -27,7 +33,7 @@ describe("modes nest in any order", () => {
     expectClose(nest(word, f)(tensor(0.7)), fourth(0.7), { rtol: 1e-12 });
   });
 
-  test("all 64 words of three letters from gradient, jvp, vjp and taylor give the third derivative of tanh", () => {
+  test("all 125 words of three letters from gradient, jvp, vjp, taylor and pushforward give the third derivative of tanh", () => {
     const y = Math.tanh(0.4);
     for (const word of words(Object.keys(modes), 3))
       expectClose(nest(word, (x) => x.tanh())(tensor(0.4)), (1 - y * y) * (6 * y * y - 2), { rtol: 1e-13 });
@@ -58,7 +64,7 @@ describe("modes nest in any order", () => {
 });
 
 describe("perturbations are not confused", () => {
-  test.each(words(["gradient", "jvp", "taylor"], 2).map(([outer, inner]) => [outer!, inner!] as const))(
+  test.each(words(["gradient", "jvp", "taylor", "pushforward"], 2).map(([outer, inner]) => [outer!, inner!] as const))(
     "%s of %s: d/dx [x · d/dy (x + y) at y = 1] = 1",
     (outer, inner) => {
       expectClose(modes[outer]!((x) => modes[inner]!((y) => x.add(y))(tensor(1)).mul(x))(tensor(5)), 1);
@@ -80,7 +86,7 @@ describe("perturbations are not confused", () => {
 describe("forward modes see through nodes", () => {
   const opened: Scalar = (x) => x.sin().mul(x).exp();
   const closed = checkpoint(opened);
-  test.each(words(["gradient", "jvp", "taylor"], 3).map((word) => [word.join(" of "), word] as const))(
+  test.each(words(["gradient", "jvp", "taylor", "pushforward"], 3).map((word) => [word.join(" of "), word] as const))(
     "%s is the same with a checkpoint",
     (_, word) => {
       expectClose(nest(word, closed)(tensor(0.3)), nest(word, opened)(tensor(0.3)), { rtol: 1e-12 });
@@ -120,6 +126,7 @@ describe("forward modes see through nodes", () => {
     expect(() => gradient((at: Tensor) => jvp(square, at, one).tangent)(x)).toThrow(SecondDerivativeError);
     expect(() => gradient((at: Tensor) => jvp(square, at, one).tangent)(x)).toThrow(message);
     expect(() => gradient((v: Tensor) => jvp(square, x, v).tangent)(one)).toThrow(message);
+    expect(() => gradient((v: Tensor) => pushforward(square, x, [one, v]).tangents[0])(one)).toThrow(message);
     expect(() => gradient((at: Tensor) => jvp((y: Tensor) => square(at).mul(y), one, one).tangent)(x)).not.toThrow();
     expect(() => gradient((at: Tensor) => jvp(gradient(square), at, one).tangent)(x)).toThrow("custom cannot");
     const caught = (at: Tensor): Tensor => custom(tensor(1), () => ({ outputs: at.square(), pullback: (g: Tensor) => g }));
@@ -143,6 +150,7 @@ describe("memory", () => {
     };
     const plain = peak(() => chain(x));
     expect(peak(() => jvp(chain, x, x))).toBeLessThan(4.1 * plain); // ẏ, cos x and their product beside y
+    expect(peak(() => pushforward(chain, x, [x, x, x]))).toBeLessThan(8.1 * plain); // cos x once, and two for each further direction
     expect(peak(() => taylor(chain, x, [x]))).toBeLessThan(8 * plain);
   });
 
@@ -158,6 +166,7 @@ describe("memory", () => {
     const [slope, second] = [x.cos().mul(v), x.sin().mul(v.square()).neg()];
     for (const [keep, factor] of [[onHeap, 6], [(y: Tensor) => allocatingIn(heap, () => y.add(1)), 3], [(y: Tensor) => y.clone(), 3]] as const) {
       expectClose(jvp(keeping(keep), x, v).tangent, slope.mul(factor));
+      expectClose(stack(pushforward(keeping(keep), x, [v, v.mul(2)]).tangents), stack([slope, slope.mul(2)]).mul(factor));
       expectClose(taylor(keeping(keep), x, [v, v.mul(0)]).coefficients[1]!, second.mul(factor / 2));
       expectClose(jvp((at: Tensor) => jvp(keeping(keep), at, v).tangent, x, v).tangent, second.mul(factor));
     }

@@ -2,7 +2,7 @@
  * @file What must and must not compile. Compiled with the rest of the tests, never run.
  */
 import { primitive, tensor, type Tensor } from "@dydt/tensor";
-import { checkGradients, checkpoint, custom, defineVjp, gradient, valueAndGradient, vjp, type Schedule } from "@dydt/autodiff";
+import { checkGradients, checkpoint, custom, defineVjp, gradient, pushforward, valueAndGradient, vjp, type Schedule } from "@dydt/autodiff";
 
 const exactly = <T>(_: T): void => undefined;
 interface Layer {
@@ -31,6 +31,15 @@ exactly<{ readonly n: number }>(valueAndGradient((at: Tensor) => ({ value: at.su
 void valueAndGradient((at: Tensor) => at.sum())(x).auxiliary;
 // @ts-expect-error -- the value must be a tensor
 valueAndGradient((at: Tensor) => ({ value: 1, auxiliary: at }));
+
+// Tangents have the form of the value, one for each direction that is written down.
+const moved = pushforward((p: Layer) => [p.weight.exp()] as const, layer, [layer, layer]);
+exactly<readonly [readonly [Tensor], readonly [Tensor]]>(moved.tangents);
+exactly<readonly Tensor[]>(pushforward((at: Tensor) => at.exp(), x, [x, x].slice(1)).tangents);
+// @ts-expect-error -- there is no third direction
+void moved.tangents[2];
+// @ts-expect-error -- a direction of another form than the argument
+pushforward((p: Layer) => p.weight, layer, [layer, x]);
 
 // Pullbacks go from the form of the value to the form of the argument.
 const pulled = vjp((p: Layer) => [p.weight.exp()] as const, layer);

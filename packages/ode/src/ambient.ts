@@ -32,19 +32,29 @@ export interface Ambient {
   readonly grids?: readonly (readonly number[])[] | undefined;
 }
 
-interface Observation extends Ambient {
-  readonly seen: Noted[];
+/** A problem and its adjoint as the observer wants them; `done` is told the grid. */
+export interface Observed<R extends Step> {
+  readonly problem: Problem<R>;
+  readonly adjoint: AnyAdjoint<R>;
+  readonly done: (grid: readonly number[]) => void;
 }
 
-let current: Observation | undefined;
+type Observer = <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>) => Observed<R>;
+
+/** Who observes now. It is brought by `observing`, so that programs that observe nothing do not carry it. */
+let current: Observer | undefined;
+
+/** A problem and its adjoint as whoever observes wants them. */
+export const observed = <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>): Observed<R> =>
+  current === undefined ? { problem, adjoint, done: () => undefined } : current(problem, adjoint);
 
 /** Runs a body, and notes its solves. */
 export const observing = <T>(ambient: Ambient, body: () => T): { readonly result: T; readonly solves: readonly Noted[] } => {
   const outer = current;
-  const observation: Observation = { ...ambient, seen: [] };
-  current = observation;
+  const solves: Noted[] = [];
+  current = observerOf(ambient, solves);
   try {
-    return { result: body(), solves: observation.seen };
+    return { result: body(), solves };
   } finally {
     current = outer;
   }
@@ -64,40 +74,37 @@ const frozen = <R extends Step>(controller: Controller<R>, times: readonly numbe
   },
 });
 
-/** A problem and its adjoint as the observer wants them. */
-export const observed = <R extends Step>(
-  problem: Problem<R>,
-  adjoint: AnyAdjoint<R>,
-): { readonly problem: Problem<R>; readonly adjoint: AnyAdjoint<R>; readonly done: (grid: readonly number[]) => void } => {
-  if (current === undefined) return { problem, adjoint, done: () => undefined };
-  const { seen, grids, controller } = current;
-  const chosen = (current.adjoint ?? adjoint) as unknown as AnyAdjoint<R>;
-  const times = grids?.[seen.length];
-  const own = (controller as Controller<R> | undefined) ?? problem.controller;
-  let tolerances: Tolerances | undefined;
-  const used = times === undefined || timeValue(problem.t0) === timeValue(problem.t1) ? own : frozen(own, times);
-  const watched: Controller<R> = {
-    ...used,
-    begin: (setup) => {
-      const control = used.begin(setup);
-      tolerances = control.tolerances;
-      return control;
-    },
+/** Gives solves what is asked for, and notes them. */
+const observerOf =
+  ({ adjoint: instead, controller, grids }: Ambient, seen: Noted[]): Observer =>
+  <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>): Observed<R> => {
+    const chosen = (instead ?? adjoint) as unknown as AnyAdjoint<R>;
+    const times = grids?.[seen.length];
+    const own = (controller as Controller<R> | undefined) ?? problem.controller;
+    let tolerances: Tolerances | undefined;
+    const used = times === undefined || timeValue(problem.t0) === timeValue(problem.t1) ? own : frozen(own, times);
+    const watched: Controller<R> = {
+      ...used,
+      begin: (setup) => {
+        const control = used.begin(setup);
+        tolerances = control.tolerances;
+        return control;
+      },
+    };
+    const { stats, solver, regularizers, events } = problem;
+    const noted: Noted = {
+      grid: [],
+      tolerances: undefined,
+      stats,
+      solver: solver,
+      adjoint: chosen as unknown as AnyAdjoint<Step>,
+      stepCosts: regularizers.length > 0,
+      events: events.length > 0,
+    };
+    seen.push(noted);
+    const done = (grid: readonly number[]): void => {
+      noted.grid = [...grid];
+      noted.tolerances = tolerances;
+    };
+    return { problem: { ...problem, controller: watched }, adjoint: chosen, done };
   };
-  const { stats, solver, regularizers, events } = problem;
-  const noted: Noted = {
-    grid: [],
-    tolerances: undefined,
-    stats,
-    solver: solver,
-    adjoint: chosen as unknown as AnyAdjoint<Step>,
-    stepCosts: regularizers.length > 0,
-    events: events.length > 0,
-  };
-  seen.push(noted);
-  const done = (grid: readonly number[]): void => {
-    noted.grid = [...grid];
-    noted.tolerances = tolerances;
-  };
-  return { problem: { ...problem, controller: watched }, adjoint: chosen, done };
-};

@@ -91,18 +91,3 @@ export class IncompatibleError extends DydtError {
 export class ReplayError extends DydtError {
   override readonly name = "ReplayError";
 }
-
-/** Why combinations are illegal: the compiler shows these sentences, and plain JavaScript throws them. */
-export const sentences = {
-  adaptive:
-    "this solver estimates no error, so it cannot choose its steps: pass controller: fixedSteps(n), or take a solver that estimates it, such as tsit5()",
-  errorEstimate: "this solver estimates no error, so there is nothing to regularize: take tsit5() or dopri5()",
-  events:
-    "this solver cannot be evaluated between the ends of its steps, so events cannot be located: take a solver with dense output, such as tsit5()",
-  stiffnessEstimate: "this solver has no two stages at one time, so it cannot estimate stiffness: take tsit5() or dopri5()",
-  continuousAdjoint:
-    "a continuous adjoint does not differentiate the solver's steps, so it has no gradient for their costs: take discreteAdjoint(), or a running cost such as kineticEnergy()",
-  denseAdjoint:
-    'this solver cannot be evaluated between the ends of its steps, so the adjoint cannot look up the state there: take a solver with dense output, such as tsit5(), or interpolatedAdjoint({ nodes: n, at: "steps" })',
-  reversibleAdjoint: "this solver has no inverse, so its steps cannot be undone: take reversibleHeun(), or reversible(solver)",
-} as const;

@@ -7,7 +7,8 @@
  * crossing, but one that crosses at the same time, to rounding, follows at once.
  */
 import { activeRecorders, OptionError, scope, unrecorded } from "@dydt/tensor";
-import { EventError, IncompatibleError, sentences } from "./errors.js";
+import { EventError, IncompatibleError } from "./errors.js";
+import * as sentences from "./sentences.js";
 import { eventful, withEvents, type EventfulProblem, type Found } from "./events.js";
 import { zeroBetween, type Sample } from "./roots.js";
 import type { DenseStep, Leaves, Step } from "./step.js";

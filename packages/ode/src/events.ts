@@ -10,7 +10,7 @@
  *
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.6; M. A. Aizerman, F. R. Gantmacher, 1958, for the jump.
  */
-import { root, tapeOver } from "@dydt/autodiff";
+import { implicit, tapeOver, vjp } from "@dydt/autodiff";
 import { checkOptions, formatShape, isTensor, isWatched, kernels, ones, OptionError, ShapeError, stopGradient, tensor, unflatten, unrecorded, type Tensor } from "@dydt/tensor"; // prettier-ignore
 import { EventError } from "./errors.js";
 import { lazily, type DenseStep, type Leaves, type Step } from "./step.js";
@@ -127,7 +127,18 @@ export const leafEvent = <Y>(event: SolveEvent<Y>, index: number, form: Y, leave
 const eventTime = ({ when }: LeafEvent, index: number, step: DenseStep, at: number): Time => {
   if (!isWatched(when(at, step.at(at)))) return at;
   requireCrossing(when, index, step, at);
-  const time = root((t: Tensor) => when(t, step.at(t)).cast("float64"), tensor(at));
+  const residual = (t: Tensor): Tensor => when(t, step.at(t)).cast("float64").reshape([]);
+  const rateAt = (t: Tensor): Tensor => vjp(residual, t).pullback(ones([]));
+  const time = implicit("eventTime", {
+    residual,
+    find: () => tensor(at),
+    inverse: (t) => {
+      const rate = unrecorded(() => rateAt(t));
+      return (value) => value.div(rate);
+    },
+    transposed: (t, cotangent) => cotangent.div(rateAt(t)),
+    recordsReverse: true,
+  });
   return time.sub(stopGradient(time)).add(at);
 };
 

@@ -9,7 +9,8 @@ import {
   currentRegion, DtypeError, DydtError, elementsOf, heap, isWatched, OptionError, Tensor, tensor, weightedSum, type Region,
 } from "@dydt/tensor"; // prettier-ignore
 import { FieldError } from "./errors.js";
-import { isPlainTableau, plainStepper } from "./plain-step.js";
+import { ownTerm, type OwnTerm } from "./own-term.js";
+import { isPlainTableau, plainStepper, type PlainStepper, type PlainWork, type Shelf } from "./plain-step.js";
 import type { Leaves, Step } from "./step.js";
 import type { CheckedTableau } from "./tableau.js";
 import { scaled, type EvaluationCounter, type Ode, type Weights } from "./term.js";
@@ -27,13 +28,8 @@ export interface PlainDerivative {
   readonly vjp?: (t: number, y: Float64Array, cotangent: Float64Array, result: Float64Array) => unknown;
 }
 
-const plain = Symbol("the plain field");
-
-/** A field over one tensor that can also do with plain arrays. */
-export type InPlaceField = ((t: Tensor, y: Tensor) => Tensor) & { readonly [plain]: PlainField };
-
-/** The plain field of a field made by {@link inPlace}. */
-export const plainFieldOf = (f: unknown): PlainField | undefined => (typeof f === "function" && plain in f ? (f as InPlaceField)[plain] : undefined);
+/** A field over one tensor that can also do with plain arrays: a solve that nobody differentiates takes the term that it brings. */
+export type InPlaceField = ((t: Tensor, y: Tensor) => Tensor) & { readonly [ownTerm]: OwnTerm };
 
 /**
  * A field that writes its slope to a typed array instead of returning a tensor: a small system is simulated ten times faster.
@@ -68,7 +64,7 @@ export const inPlace = (f: PlainField, derivative: PlainDerivative = {}): InPlac
       );
     return custom([t, y] as const, () => ({ outputs: evaluated(f, t, y), pullback: (cotangent: Tensor) => pulledBack(vjp, t, y, cotangent, timed) }));
   };
-  return Object.assign(field, { [plain]: f });
+  return Object.assign(field, { [ownTerm]: (leaves: Leaves, count: EvaluationCounter) => plainTerm(f, leaves, count) });
 };
 
 const call = (f: PlainField, t: number, y: Float64Array, dy: Float64Array): void => {
@@ -102,30 +98,33 @@ const pulledBack = (vjp: NonNullable<PlainDerivative["vjp"]>, t: Tensor, y: Tens
   return [tensor(typeof ofTime === "number" ? ofTime : 0), tensor(result, { shape: y.shape })];
 };
 
-/** Arrays of one length, used again when their region has been cleared. */
-const createPool = (size: number): ((region: Region) => Float64Array) => {
-  interface Shelf {
-    readonly region: Region;
-    generation: number;
-    used: number;
-    readonly arrays: Float64Array[];
-  }
+/** The shelves of the regions of a solve, with arrays of one length. */
+const createShelves = (size: number) => {
   const shelves = new Map<Region, Shelf>();
-  let last: Shelf | undefined;
-  const shelfOf = (region: Region): Shelf => {
-    if (last?.region === region) return last;
+  let last: Shelf = { region: heap, generation: heap.generation, used: 0, arrays: [] };
+  const found = (region: Region): Shelf => {
     let shelf = shelves.get(region);
     if (shelf === undefined) shelves.set(region, (shelf = { region, generation: region.generation, used: 0, arrays: [] }));
-    return (last = shelf);
+    return shelf;
   };
-  return (region) => {
-    if (region === heap) return new Float64Array(size);
-    const shelf = shelfOf(region);
-    if (shelf.generation !== region.generation) {
-      shelf.generation = region.generation;
-      shelf.used = 0;
-    }
-    return (shelf.arrays[shelf.used++] ??= new Float64Array(size));
+  return {
+    shelfOf: (region: Region): Shelf => {
+      if (last.region !== region) last = found(region);
+      if (last.generation !== region.generation) {
+        last.generation = region.generation;
+        last.used = 0;
+      }
+      return last;
+    },
+    /** Nothing is used again on the heap. */
+    take: (shelf: Shelf): Float64Array => {
+      if (shelf.used === shelf.arrays.length || shelf.region === heap) {
+        const array = new Float64Array(size);
+        if (shelf.region === heap) return array;
+        shelf.arrays.push(array);
+      }
+      return shelf.arrays[shelf.used++]!;
+    },
   };
 };
 
@@ -135,23 +134,22 @@ const createPool = (size: number): ((region: Region) => Float64Array) => {
  * @param leaves - the initial state: one float64 tensor.
  */
 export const plainTerm = (f: PlainField, leaves: Leaves, count: EvaluationCounter): Ode => {
-  const state = leaves[0]!;
-  numbersOf(state);
-  const { shape, size } = state;
-  const take = createPool(size);
-  const around = (array: Float64Array, region: Region): Tensor => new Tensor(shape, "float64", size, array, 0, region);
+  const first = leaves[0]!;
+  numbersOf(first);
+  const { shape, size } = first;
+  const { shelfOf, take } = createShelves(size);
+  const around = (array: Float64Array, shelf: Shelf): Tensor => new Tensor(shape, "float64", size, array, 0, shelf.region);
   const evaluate = (t: number, y: Float64Array, dy: Float64Array): void => {
     count();
     call(f, t, y, dy);
   };
-  let stepper: { readonly tableau: CheckedTableau; readonly step: ReturnType<typeof plainStepper> } | undefined;
   const term: Ode = Object.freeze({
     kind: "ode",
     slope: (t: Time, y: Leaves): Leaves => {
-      const region = currentRegion();
-      const dy = take(region);
+      const shelf = shelfOf(currentRegion());
+      const dy = take(shelf);
       evaluate(timeValue(t), elementsOf(y[0]!) as Float64Array, dy);
-      return [around(dy, region)];
+      return [around(dy, shelf)];
     },
     differential: (t0: Time, t1: Time): Time => timeBetween(t0, t1),
     combine: (base: Leaves | null, weights: Weights, slopes: readonly Leaves[], h: Time): Leaves =>
@@ -159,9 +157,21 @@ export const plainTerm = (f: PlainField, leaves: Leaves, count: EvaluationCounte
     rungeKutta: (caller: Ode, tableau: CheckedTableau, t0: Time, t1: Time, y0: Leaves, carry: Leaves): Step | undefined => {
       // A term that is made of this one watches or changes its slopes: it takes the general way.
       if (caller !== term || typeof t0 !== "number" || typeof t1 !== "number" || !isPlainTableau(tableau)) return undefined;
-      if (stepper?.tableau !== tableau) stepper = { tableau, step: plainStepper(tableau, term, { size, evaluate, take, around }) };
-      return stepper.step(t0, t1, y0, carry);
+      if (stepper === undefined || tableau !== method) [stepper, method] = [plainStepper(tableau), tableau];
+      return stepper(work, t0, t1, y0, carry);
     },
   });
+  const work: PlainWork = {
+    size,
+    term,
+    evaluate,
+    shelfOf,
+    take,
+    around,
+    state: new Float64Array(size),
+    nothing: new Float64Array(size).fill(-0),
+  };
+  let stepper: PlainStepper | undefined;
+  let method: CheckedTableau | undefined;
   return term;
 };

@@ -9,6 +9,7 @@ export type { AdjointOption, ControllerOption, DefaultStep, SaveOptions, SolveOp
 export type { EventRecord, Solution } from "./solution.js";
 export { integrate } from "./steps.js";
 export { inPlace, type InPlaceField, type PlainDerivative, type PlainField } from "./in-place.js";
+export type { OwnTerm } from "./own-term.js";
 export { raggedTimes, type RaggedTimes } from "./ragged.js";
 export type { TreeStep } from "./tree-step.js";
 export type { Direction, EventfulStep, LeafEvent, Occurrence, SolveEvent } from "./events.js";
@@ -53,7 +54,7 @@ export { maximumNorm, rootMeanSquareNorm, type ErrorNorm } from "./controllers/n
 export { stepCoefficients, type StepCoefficients } from "./controllers/step-coefficients.js";
 export type { Tolerance } from "./controllers/tolerance.js";
 export type { Adjoint, AnyAdjoint, ContinuousAdjoint, Differentiated, InputCotangents, OutputCotangents } from "./adjoint.js";
-export type { BackwardOptions } from "./adjoints/backward.js";
+export type { BackwardOptions } from "./adjoints/backward-options.js";
 export { backsolveAdjoint, type BacksolveAdjointOptions } from "./adjoints/backsolve.js";
 export { denseAdjoint, type DenseAdjointOptions } from "./adjoints/dense.js";
 export { interpolatedAdjoint, type InterpolatedAdjointOptions } from "./adjoints/interpolated.js";
@@ -70,7 +71,7 @@ export { forwardSensitivity, type ForwardSensitivityOptions } from "./adjoints/f
 export { gaussAdjoint, type GaussAdjointOptions } from "./adjoints/gauss.js";
 export type { EventOutputs, Outputs } from "./outcome.js";
 export { discreteAdjoint, type DiscreteAdjointOptions } from "./adjoints/discrete.js";
-export type { Granularity } from "./adjoints/taped-step.js";
+export type { Granularity } from "./adjoints/replay.js";
 export { timesLength, type Reduce, type Regularizer } from "./regularizer.js";
 export { errorEstimate, type ErrorEstimateOptions } from "./regularizers/error-estimate.js";
 export { stiffnessEstimate, type StiffnessEstimateOptions } from "./regularizers/stiffness-estimate.js";

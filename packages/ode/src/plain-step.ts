@@ -11,31 +11,34 @@ import type { CheckedTableau, SparseRow } from "./tableau.js";
 import type { Term } from "./term.js";
 import type { Time } from "./time.js";
 
+/** Arrays of one length, and where what they hold is valid. They are used again when their region has been cleared. */
+export interface Shelf {
+  readonly region: Region;
+  /** Of the region, when the first of the arrays in use was taken. */
+  generation: number;
+  used: number;
+  readonly arrays: Float64Array[];
+}
+
 /** What a plain term lends to its steps. */
 export interface PlainWork {
   readonly size: number;
+  readonly term: Term;
   /** Evaluates the field; counted. */
   readonly evaluate: (t: number, y: Float64Array, dy: Float64Array) => void;
-  /** An array of a region, and a tensor around it. */
-  readonly take: (region: Region) => Float64Array;
-  readonly around: (array: Float64Array, region: Region) => Tensor;
+  /** The shelf of a region, as it is now. */
+  readonly shelfOf: (region: Region) => Shelf;
+  /** An array of a shelf, and a tensor around it. */
+  readonly take: (shelf: Shelf) => Float64Array;
+  readonly around: (array: Float64Array, shelf: Shelf) => Tensor;
+  /** For the states between. */
+  readonly state: Float64Array;
+  /** −0 throughout: −0 + x = x, with its sign. */
+  readonly nothing: Float64Array;
 }
 
 /** Whether steps of a method can be made here. */
 export const isPlainTableau = ({ coarseEstimate, further }: CheckedTableau): boolean => coarseEstimate === undefined && further.length === 0;
-
-/** A record with what its late parts are made of. */
-interface PlainRecord {
-  t0: number;
-  t1: number;
-  h: number;
-  y0: Leaves;
-  y1: Leaves;
-  slopes: Float64Array[];
-  region: Region;
-  carried: Leaves | undefined;
-  estimated: Leaves | undefined;
-}
 
 /** A row of a tableau in typed arrays. */
 interface PlainRow {
@@ -90,103 +93,130 @@ const weighted = (out: Float64Array, base: Float64Array, { weights, indices }: P
   }
 };
 
-/** The steps of a method on the arrays of a term. */
-export const plainStepper = (tableau: CheckedTableau, term: Term, { size, evaluate, take, around }: PlainWork) => {
+const numbers = (leaves: Leaves): Float64Array => elementsOf(leaves[0]!) as Float64Array;
+
+/** The steps of a method, of which `tableau` is one: what it reads in typed arrays, and the records that it makes. */
+const makeStepper = (tableau: CheckedTableau) => {
   const { rows, stages, interpolant, stiffness, firstSameAsLast } = tableau;
   const c = Float64Array.from(tableau.c);
   const plainRows = rows.map(plainRow);
   const solution = plainRow(tableau.solution);
   const estimate = tableau.estimate === undefined ? undefined : plainRow(tableau.estimate);
   const eager = firstSameAsLast ? stages - 1 : stages;
-  const state = new Float64Array(size);
-  const nothing = new Float64Array(size).fill(-0); // −0 + x = x, with its sign
-  const numbers = (leaves: Leaves): Float64Array => elementsOf(leaves[0]!) as Float64Array;
 
-  const carryOf = (record: PlainRecord): Leaves => {
-    if (record.carried !== undefined) return record.carried;
-    const slope = take(record.region);
-    evaluate(record.t1, numbers(record.y1), slope);
-    if (firstSameAsLast) record.slopes.push(slope);
-    return (record.carried = [around(slope, record.region)]);
+  /**
+   * A record, whose late parts are computed when they are asked for. A class, unlike other records: all have one shape for the engine, with getters in the
+   * prototype, which at any other price costs more than a small step.
+   */
+  class PlainStep implements Step {
+    readonly t0: number;
+    readonly t1: number;
+    readonly h: number;
+    readonly y0: Leaves;
+    readonly y1: Leaves;
+    /** @internal */
+    readonly work: PlainWork;
+    /** @internal */
+    readonly shelf: Shelf;
+    /** @internal The stages that there are. */
+    readonly slopes: Float64Array[];
+    /** @internal */
+    carried: Leaves | undefined = undefined;
+    /** @internal */
+    estimated: Leaves | undefined = undefined;
+
+    constructor(work: PlainWork, shelf: Shelf, t0: number, t1: number, y0: Leaves, y1: Leaves, slopes: Float64Array[]) {
+      this.work = work;
+      this.shelf = shelf;
+      this.t0 = t0;
+      this.t1 = t1;
+      this.h = t1 - t0;
+      this.y0 = y0;
+      this.y1 = y1;
+      this.slopes = slopes;
+    }
+
+    get carry(): Leaves {
+      return carryOf(this);
+    }
+  }
+
+  const carryOf = (step: PlainStep): Leaves => {
+    if (step.carried !== undefined) return step.carried;
+    const { work, shelf } = step;
+    const slope = work.take(shelf);
+    work.evaluate(step.t1, numbers(step.y1), slope);
+    if (firstSameAsLast) step.slopes[stages - 1] = slope;
+    return (step.carried = [work.around(slope, shelf)]);
   };
   /** All stages. */
-  const complete = (record: PlainRecord): readonly Float64Array[] => {
-    if (firstSameAsLast) carryOf(record);
-    return record.slopes;
+  const complete = (step: PlainStep): readonly Float64Array[] => {
+    if (firstSameAsLast) carryOf(step);
+    return step.slopes;
   };
-  const errorOf = (record: PlainRecord, row: PlainRow): Leaves => {
-    if (record.estimated !== undefined) return record.estimated;
-    const error = take(record.region);
-    weighted(error, nothing, row, complete(record), record.h);
-    return (record.estimated = [around(error, record.region)]);
+  const errorOf = (step: PlainStep, row: PlainRow): Leaves => {
+    if (step.estimated !== undefined) return step.estimated;
+    const { work, shelf } = step;
+    const error = work.take(shelf);
+    weighted(error, work.nothing, row, complete(step), step.h);
+    return (step.estimated = [work.around(error, shelf)]);
   };
-  const at = (record: PlainRecord, t: Time): Leaves => {
-    const { coefficients, indices } = interpolant!;
-    const all = complete(record);
-    return term.combine(record.y0, denseWeights(coefficients, record.t0, record.h, t), indices.map((i) => [around(all[i]!, record.region)]), record.h); // prettier-ignore
+  /** Stages of a step as slopes of the term. */
+  const some = (step: PlainStep, indices: readonly number[]): readonly Leaves[] => {
+    const all = complete(step);
+    return indices.map((i) => [step.work.around(all[i]!, step.shelf)]);
   };
-  const pairOf = (record: PlainRecord, [i, j]: readonly [number, number]): StagePair => {
-    const all = complete(record);
+  const at = (step: PlainStep, t: Time): Leaves =>
+    step.work.term.combine(step.y0, denseWeights(interpolant!.coefficients, step.t0, step.h, t), some(step, interpolant!.indices), step.h);
+  const pairOf = (step: PlainStep, pair: readonly [number, number]): StagePair => {
     const stateOf = (stage: number): Leaves => {
-      if (stage === stages - 1 && firstSameAsLast) return record.y1;
+      if (stage === stages - 1 && firstSameAsLast) return step.y1;
       const row = rows[stage]!;
-      return term.combine(record.y0, row.weights, row.indices.map((k) => [around(all[k]!, record.region)]), record.h); // prettier-ignore
+      return step.work.term.combine(step.y0, row.weights, some(step, row.indices), step.h);
     };
-    const slopeOf = (stage: number): Tensor => around(all[stage]!, record.region);
-    return { slopes: [sub(slopeOf(i), slopeOf(j))], states: [sub(stateOf(i)[0]!, stateOf(j)[0]!)] };
+    const [a, b] = some(step, pair);
+    const [i, j] = pair;
+    return { slopes: [sub(a![0]!, b![0]!)], states: [sub(stateOf(i)[0]!, stateOf(j)[0]!)] };
   };
 
-  const late = {
-    get carry(): Leaves {
-      return carryOf(this as unknown as PlainRecord);
-    },
-  };
-  if (estimate !== undefined)
-    Object.defineProperty(late, "error", {
-      get(this: PlainRecord): Leaves {
-        return errorOf(this, estimate);
+  // A record has what its method has, so that one can ask it.
+  const late = (name: string, get: (step: PlainStep) => unknown): void =>
+    void Object.defineProperty(PlainStep.prototype, name, {
+      get(this: PlainStep) {
+        return get(this);
       },
-      enumerable: true,
     });
+  if (estimate !== undefined) late("error", (step) => errorOf(step, estimate));
+  if (interpolant !== undefined) late("at", (step) => (t: Time) => at(step, t));
+  if (stiffness !== undefined) late("stiffness", (step) => () => pairOf(step, stiffness));
 
-  if (interpolant !== undefined)
-    Object.defineProperty(late, "at", {
-      get(this: PlainRecord) {
-        return (t: Time): Leaves => at(this, t);
-      },
-      enumerable: true,
-    });
-  if (stiffness !== undefined)
-    Object.defineProperty(late, "stiffness", {
-      get(this: PlainRecord) {
-        return (): StagePair => pairOf(this, stiffness);
-      },
-      enumerable: true,
-    });
-
-  return (t0: number, t1: number, y0: Leaves, carry: Leaves): Step => {
+  return (work: PlainWork, t0: number, t1: number, y0: Leaves, carry: Leaves): Step => {
     const h = t1 - t0;
-    const region = currentRegion();
+    const shelf = work.shelfOf(currentRegion());
+    const { state } = work;
     const from = numbers(y0);
-    const slopes: Float64Array[] = [numbers(carry)];
+    const slopes = new Array<Float64Array>(stages);
+    slopes[0] = numbers(carry);
     for (let i = 1; i < eager; i++) {
       weighted(state, from, plainRows[i]!, slopes, h);
-      const slope = take(region);
-      evaluate(c[i] === 1 ? t1 : c[i] === 0 ? t0 : t0 + c[i]! * h, state, slope);
-      slopes.push(slope);
+      const slope = work.take(shelf);
+      work.evaluate(c[i] === 1 ? t1 : c[i] === 0 ? t0 : t0 + c[i]! * h, state, slope);
+      slopes[i] = slope;
     }
-    const y1 = take(region);
+    const y1 = work.take(shelf);
     weighted(y1, from, solution, slopes, h);
-    const record = Object.create(late) as PlainRecord & Step;
-    record.t0 = t0;
-    record.t1 = t1;
-    record.h = h;
-    record.y0 = y0;
-    record.y1 = [around(y1, region)];
-    record.slopes = slopes;
-    record.region = region;
-    record.carried = undefined;
-    record.estimated = undefined;
-    return record;
+    return new PlainStep(work, shelf, t0, t1, y0, [work.around(y1, shelf)], slopes);
   };
+};
+
+/** Makes a step of a method with the arrays of a term. */
+export type PlainStepper = ReturnType<typeof makeStepper>;
+
+const steppers = new WeakMap<CheckedTableau, PlainStepper>();
+
+/** The steps of a method: made once for each, since the engine learns them. */
+export const plainStepper = (tableau: CheckedTableau): PlainStepper => {
+  let stepper = steppers.get(tableau);
+  if (stepper === undefined) steppers.set(tableau, (stepper = makeStepper(tableau)));
+  return stepper;
 };

@@ -21,7 +21,7 @@ import type { Solver } from "./solver.js";
 import type { Leaves, Step } from "./step.js";
 import { odeTerm, type Ode } from "./term.js";
 import type { LeafEvent } from "./events.js";
-import { plainFieldOf, plainTerm } from "./in-place.js";
+import { ownTermOf } from "./own-term.js";
 import { unended, unsupervised, type Ending, type Resumption, type Supervision } from "./supervision.js";
 import { timeValue, type Time } from "./time.js";
 
@@ -180,13 +180,13 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
   const saves = [...(everyStep && options.saveAt === undefined ? [] : saveTimes(options.saveAt, timeValue(t0), timeValue(t1)))];
   if (supervision.resume !== undefined) beginAt(supervision.resume, y0, saves, timeValue(t0), timeValue(t1));
   else if (everyStep && (saves.length === 0 || timeValue(saves[0]!) !== timeValue(t0))) saves.unshift(timeValue(t0));
-  const plain = plainFieldOf(f);
-  if (plain !== undefined && (y0.length !== 1 || !isTensor(form)))
+  const own = ownTermOf(f);
+  if (own !== undefined && (y0.length !== 1 || !isTensor(form)))
     throw new OptionError(`a field made by inPlace is for a state of one tensor, and this one is a tree of ${y0.length}`);
   const count = () => stats.evaluations++;
   const stats: MutableStats = { evaluations: 0, accepted: 0, rejected: 0, peakBytes: 0, reverse: undefined };
   return {
-    term: plain !== undefined && activeRecorders().length === 0 ? plainTerm(plain, y0, count) : odeTerm(f, form, y0, count),
+    term: own !== undefined && activeRecorders().length === 0 ? own(y0, count) : odeTerm(f, form, y0, count),
     t0,
     t1,
     y0,

@@ -10,7 +10,7 @@
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.10, eq. 10.17, which takes the norms of both.
  */
 import { lazily, type DenseStep, type EmbeddedStep, type Leaves, type StagePair, type Step, type StiffnessStep } from "./step.js";
-import { checkTableau, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
+import { checkTableau, preparedTableau, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
 import type { Ode, Term } from "./term.js";
 import type { Solver } from "./solver.js";
 import { denseWeights } from "./interpolation.js";
@@ -35,7 +35,13 @@ export type RungeKuttaStep<T extends Tableau> = Step &
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
 export const explicitRungeKutta = <const T extends Tableau>(tableau: T): Solver<Ode, RungeKuttaStep<T>> => {
-  const checked = checkTableau(tableau);
+  checkTableau(tableau);
+  return knownRungeKutta(tableau);
+};
+
+/** A solver from a tableau of this library, which its tests have checked. */
+export const knownRungeKutta = <const T extends Tableau>(tableau: T): Solver<Ode, RungeKuttaStep<T>> => {
+  const checked = preparedTableau(tableau);
   return Object.freeze({
     name: checked.name,
     order: checked.order,

@@ -5,7 +5,7 @@ import { activeRecorders, checkOptions, identity, isTensor, leavesOf, OptionErro
 import type { Adjoint, AnyAdjoint } from "./adjoint.js";
 import type { Controller } from "./controller.js";
 import { adaptive } from "./controllers/adaptive.js";
-import type { sentences } from "./errors.js";
+import type * as sentences from "./sentences.js";
 import { leafEvent, type SolveEvent } from "./events.js";
 import { problemOf, stateLeaves, type Problem } from "./problem.js";
 import type { Regularizer } from "./regularizer.js";

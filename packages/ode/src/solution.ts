@@ -4,7 +4,7 @@
  * A solution keeps no dense output. `at(t)` takes the steps of the grid again, once, and keeps the state before each; from then on it costs one step.
  */
 import { activeRecorders, allocatingIn, heap, inTemporaryRegion, OptionError, stack, tensor, unflatten, type Tensor } from "@dydt/tensor";
-import { replayStep } from "./adjoints/taped-step.js";
+import { replayStep } from "./adjoints/replay.js";
 import type { SolveError, Status } from "./errors.js";
 import type { Happenings, Outputs } from "./outcome.js";
 import type { Problem, SolveStats } from "./problem.js";

@@ -7,7 +7,8 @@ import { differentiableTimes, type AnyAdjoint, type OutputCotangents } from "./a
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { observed } from "./ambient.js";
 import { grid as along } from "./controllers/fixed.js";
-import { IncompatibleError, sentences, SolveError } from "./errors.js";
+import { IncompatibleError, SolveError } from "./errors.js";
+import * as sentences from "./sentences.js";
 import { begin, type Run } from "./integrate.js";
 import { collect, type Collector, type Outputs } from "./outcome.js";
 import type { Problem } from "./problem.js";

@@ -7,7 +7,8 @@
  *   y(t₀ + θh) = y₀ + h Σ bᵢ(θ) kᵢ,  bᵢ(θ) = dᵢ₁ θ + dᵢ₂ θ² + ⋯,  0 ≤ θ ≤ 1     over the stages, and further ones where these are too few
  *
  * A tableau is refused unless Σⱼ aᵢⱼ = cᵢ, b and b̂ meet their order conditions, bᵢ(1) = bᵢ, and Σ bᵢ(θ) Φᵢ(τ) = θ^|τ| / γ(τ) holds as an
- * identity of polynomials. A mistyped digit is then an error where the tableau is made, not a solver that converges a little slowly.
+ * identity of polynomials. A mistyped digit is then an error where the tableau is made, not a solver that converges a little slowly. The tableaus of this library
+ * are checked by its tests.
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.2 (order), II.4 (b̂), II.6 (dense output, eq. 6.2).
  */
 import { checkClaims, isNextStage } from "./tableau-checks.js";
@@ -57,7 +58,7 @@ export interface SparseRow {
   readonly weights: readonly number[];
 }
 
-/** A tableau that passed its checks, with what a step reads from it. Frozen throughout. */
+/** A tableau that passed its checks, here or in the tests of this library, with what a step reads from it. Frozen throughout. */
 export interface CheckedTableau extends Tableau {
   /** The number of stages. */
   readonly stages: number;
@@ -85,7 +86,8 @@ export interface FurtherStage {
   readonly isNext: boolean;
 }
 
-const checkedTableaus = new WeakMap<Tableau, CheckedTableau>();
+const preparedTableaus = new WeakMap<Tableau, CheckedTableau>();
+const checkedTableaus = new WeakSet<Tableau>();
 
 /**
  * Makes a constant of a tableau: frozen throughout, and of a type that remembers which optional parts it has.
@@ -110,11 +112,18 @@ export const defineTableau = <const T extends Tableau>(tableau: T): T => freezeD
  * const { stages, firstSameAsLast } = checkTableau({ name: "midpoint", order: 2, a: [[], [1 / 2]], b: [0, 1], c: [0, 1 / 2] }); // 2, false
  */
 export const checkTableau = (tableau: Tableau): CheckedTableau => {
-  const remembered = checkedTableaus.get(tableau);
+  if (!checkedTableaus.has(tableau)) checkClaims(tableau);
+  const result = preparedTableau(tableau);
+  checkedTableaus.add(tableau).add(result);
+  return result;
+};
+
+/** As {@link checkTableau}, for a tableau of this library, which its tests have checked: programs do not carry the order conditions. */
+export const preparedTableau = (tableau: Tableau): CheckedTableau => {
+  const remembered = preparedTableaus.get(tableau);
   if (remembered !== undefined) return remembered;
-  checkClaims(tableau);
   const result = prepare(tableau);
-  checkedTableaus.set(tableau, result).set(result, result);
+  preparedTableaus.set(tableau, result).set(result, result);
   return result;
 };
 

@@ -8,7 +8,7 @@ import { stack, tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, backsolveAdjoint, denseAdjoint, discreteAdjoint, errorEstimate, fixedSteps, forwardSensitivity, gaussAdjoint, IncompatibleError,
   interpolatedAdjoint, jacobianNorm, kineticEnergy, reversibleAdjoint, reversibleHeun, solve, tsit5,
-  type AnyAdjoint, type DenseStep, type SolveEvent, type SolveOptions,
+  type AnyAdjoint, type DenseStep, type SolveEvent, type SolveOptions, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import { distance, expectNear, expectSameBits } from "./problems.js";
 
@@ -195,6 +195,49 @@ describe("events", () => {
     expect(() => run({ ...reversibleSettings, solver: tsit5(), adjoint: reversibleAdjoint() }, { events: true })).toThrow(
       /reversibleAdjoint does not differentiate events/,
     );
+  });
+});
+
+describe("a solve that ends early has the derivative of what it gave", () => {
+  const early = (options: Options) =>
+    gradient(({ y0, p }: Pick<Inputs, "y0" | "p">) => {
+      const controller = adaptive({ rtol: 1e-9, atol: 1e-9, times: [1] });
+      const ended = { t0: 0, t1: 2, saveAt: [0, 0.2, 1.9], solver: tsit5(), controller, onStep: ({ t1 }: Step) => t1 < 1 };
+      const { y1, ys, grid } = solve(field(p), y0, { ...ended, ...options } as unknown as SolveOptions<DenseStep>);
+      expect(grid.at(-1)).toBe(1);
+      return y1.square().sum().add(ys.sum());
+    })(inputs);
+  const expected = early({ adjoint: discreteAdjoint() });
+
+  test.each(flowNames)("with %s, where somebody ended it", (name) => {
+    expectNear(early({ adjoint: flows[name]() }), expected, 1e-6);
+  });
+
+  test("but not with interpolatedAdjoint where steps have no dense output: there is no interpolant up to the end", () => {
+    const bare = { solver: reversibleHeun(), controller: fixedSteps(2), onStep: () => false, adjoint: interpolatedAdjoint({ nodes: 5 }) };
+    const refused = () => gradient((y0: Tensor) => solve((_t, y) => y.neg(), y0, { t0: 0, t1: 2, ...bare }).y1.sum())(inputs.y0);
+    expect(refused).toThrow(IncompatibleError);
+    expect(refused).toThrow(/no interpolant from t = 0 to 0\.\d+, where the solve ended before its time/);
+  });
+
+  test("with forwardSensitivity, where somebody ended it", () => {
+    expectNear(early({ adjoint: forwardSensitivity() }), expected, 1e-10);
+  });
+
+  test.each([
+    ...Object.entries(flows).map(([name, adjoint]) => [name, () => ({ adjoint: adjoint() })] as const),
+    ["discreteAdjoint", () => ({ adjoint: discreteAdjoint() })] as const,
+    ["forwardSensitivity", () => ({ adjoint: forwardSensitivity() })] as const,
+    ["reversibleAdjoint", () => ({ ...reversibleSettings, adjoint: reversibleAdjoint() })] as const,
+  ])("with %s, where its first step failed: that of y0", (_name, adjoint) => {
+    const breaks = (t: Tensor, y: Tensor) => (t.item() > 0 ? y.mul(NaN) : y.neg());
+    const found = gradient((y0: Tensor) => {
+      const options = { t0: 0, t1: 1, saveAt: [0, 0.5], solver: tsit5(), controller: fixedSteps(4), throw: false, ...adjoint() };
+      const { y1, ys, status } = solve(breaks, y0, options as unknown as SolveOptions<DenseStep>);
+      expect(status).toBe("nonFinite");
+      return y1.sum().add(ys.mul(2).sum());
+    })(inputs.y0);
+    expectSameBits(found, [3, 3]);
   });
 });
 

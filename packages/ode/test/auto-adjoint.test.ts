@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { gradient } from "@dydt/autodiff";
 import { OptionError, random, tensor, type Tensor } from "@dydt/tensor";
-import { autoAdjoint, discreteAdjoint, dopri5, fixedSteps, rk4, solve, type Adjoint, type SolveStats, type Step } from "@dydt/ode";
+import { adaptive, autoAdjoint, discreteAdjoint, dopri5, fixedSteps, rk4, solve, type Adjoint, type SolveStats, type Step } from "@dydt/ode";
 import { expectNear } from "./problems.js";
 
 const stream = random(1);
@@ -39,6 +39,14 @@ describe.each([true, false])("autoAdjoint (steps given: %s)", (given) => {
     expect(() => run(autoAdjoint({ bytes: 10_000 }), given)).toThrow(OptionError);
     expect(() => run(autoAdjoint({ bytes: 10_000 }), given)).toThrow(/the smallest reverse of this problem takes \d+/);
   });
+});
+
+test("autoAdjoint plans solves whose controller has tolerances by component", () => {
+  const found = gradient((k: Tensor) => {
+    const controller = adaptive({ rtol: [1e-6, 1e-8] });
+    return solve((_t, y) => y.mul(k), tensor([1, 2]), { t0: 0, t1: 1, controller, adjoint: autoAdjoint({ bytes: 100_000 }) }).y1.sum();
+  })(tensor(0.5));
+  expectNear(found, 3 * Math.exp(0.5), 1e-6);
 });
 
 test("autoAdjoint refuses no bytes", () => {

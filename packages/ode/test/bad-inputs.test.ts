@@ -7,7 +7,7 @@ import {
   NonFiniteError, ReplayError, rk4, solve, SolveError, stiffnessEstimate, StepTooSmallError, tsit5, type Solution, type SolveOptions,
   type SolveStats, type Step,
 } from "@dydt/ode"; // prettier-ignore
-import { sentences } from "../src/errors.js";
+import * as sentences from "../src/sentences.js";
 import bad from "./cases/bad_inputs.json" with { type: "json" };
 import { errorOf, expectNear, expectSameBits, lotkaVolterra, plainField, solverNamed, solverNames } from "./problems.js";
 

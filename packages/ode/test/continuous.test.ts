@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { gradient, valueAndGradient } from "@dydt/autodiff";
-import { tensor, type Tensor } from "@dydt/tensor";
+import { ShapeError, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
   adaptive, backsolveAdjoint, bosh3, denseAdjoint, dopri5, fixedSteps, gaussAdjoint, interpolatedAdjoint, rk4, solve, SolveError, tsit5,
-  type AnyAdjoint, type DenseStep, type SolveStats,
+  type AnyAdjoint, type DenseStep, type SolveStats, type Tolerance,
 } from "@dydt/ode"; // prettier-ignore
 import gradients from "./cases/gradients.json" with { type: "json" };
-import { distance, expectNear, inputsOf, problemNamed, squaredLoss, type Inputs } from "./problems.js";
+import { distance, expectNear, expectSameBits, inputsOf, problemNamed, squaredLoss, type Inputs } from "./problems.js";
 
 const adjoints = {
   backsolveAdjoint: () => backsolveAdjoint(),
@@ -89,6 +89,83 @@ describe("the parameters' integral", () => {
   test("is scaled like the loss: a thousandth of it has a thousandth of the gradient, to the last bits", () => {
     const slope = (factor: number) => gradient((k: Tensor) => solve((_t, y) => y.mul(k).sin(), tensor([1, 2]), { t0: 0, t1: 2, adjoint: denseAdjoint() }).y1.sum().mul(factor))(tensor(0.7)); // prettier-ignore
     expectNear(slope(2 ** -20).mul(2 ** 20), slope(1), 1e-15);
+  });
+});
+
+describe("the tolerances of a backward controller", () => {
+  const spring = (p: Tensor) => (_t: Tensor, y: Tensor) => stack([y.at(1), y.at(0).mul(p).neg()]);
+  const tree = { x: tensor([1]), v: tensor([0.3, -0.2]) };
+  type Tree = typeof tree;
+  const springs =
+    (p: Tensor) =>
+    (_t: Tensor, { x, v }: Tree) => ({ x: v.sum().reshape([1]), v: v.mul(0.1).sub(x.mul(p)) });
+  /** The gradient with respect to y0, or to it and p, which adds an integral to the backward state. */
+  const oscillation = (adjoint: AnyAdjoint<DenseStep>, withParameter: boolean) => {
+    let stats: SolveStats | undefined;
+    const found = gradient(({ y0, p }: { readonly y0: Tensor; readonly p: Tensor }) => {
+      const solution = solve(spring(withParameter ? p : tensor(2)), y0, { t0: 0, t1: 3, saveAt: [1, 3], adjoint });
+      stats = solution.stats;
+      return solution.ys.mul(tensor([1, 0.5])).sum();
+    })({ y0: tensor([1, 0.2]), p: tensor(2) });
+    return { found, steps: stats!.reverse!.steps! };
+  };
+  const oscillations = (adjoint: AnyAdjoint<DenseStep>) =>
+    gradient(({ y0, p }: { readonly y0: Tree; readonly p: Tensor }) => solve(springs(p), y0, { t0: 0, t1: 3, adjoint }).y1.v.sum())({
+      y0: tree,
+      p: tensor(2),
+    });
+  const by = (rtol: Tolerance, atol: Tolerance = 1e-9) => ({ controller: adaptive({ rtol, atol }) });
+  type Own = ReturnType<typeof by>;
+  const lookups: readonly (readonly [string, (options: Own) => AnyAdjoint<DenseStep>])[] = [
+    ["denseAdjoint", (options) => denseAdjoint(options)],
+    ["interpolatedAdjoint", (options) => interpolatedAdjoint(options)],
+    ["gaussAdjoint", (options) => gaussAdjoint(options)],
+  ];
+
+  describe.each(lookups)("%s", (_name, adjoint) => {
+    test.each([true, false])("have the form of the state (with a parameter: %s)", (withParameter) => {
+      const one = oscillation(adjoint(by(1e-7)), withParameter);
+      expectSameBits(oscillation(adjoint(by([1e-7, 1e-7], tensor([1e-9, 1e-9]))), withParameter).found, one.found);
+      expect(oscillation(adjoint(by([1e-7, 1e-10])), withParameter).steps).toBeGreaterThan(one.steps);
+    });
+
+    test("have the form of the state where that is a tree", () => {
+      const one = oscillations(adjoint(by(1e-7)));
+      expectSameBits(oscillations(adjoint(by({ x: 1e-7, v: [1e-7, 1e-7] }))), one);
+      expectNear(oscillations(adjoint(by({ x: 1e-9, v: [1e-8, 1e-10] }))), one, 1e-5);
+    });
+  });
+
+  test.each([true, false])("of backsolveAdjoint are a list of two: for the costate and for the state (with a parameter: %s)", (withParameter) => {
+    const one = oscillation(backsolveAdjoint(by(1e-7)), withParameter);
+    const same = [by([[1e-7, 1e-7], 1e-7]), by([1e-7, tensor([1e-7, 1e-7])])];
+    for (const both of same) expectSameBits(oscillation(backsolveAdjoint(both), withParameter).found, one.found);
+    const tight = by([1e-7, [1e-10, 1e-7]]);
+    expect(oscillation(backsolveAdjoint(tight), withParameter).steps).toBeGreaterThan(one.steps);
+    const trees = by([1e-7, { x: 1e-7, v: [1e-7, 1e-7] }]);
+    expectSameBits(oscillations(backsolveAdjoint(trees)), oscillations(backsolveAdjoint(by(1e-7))));
+  });
+
+  test("that do not fit are refused, with what would fit", () => {
+    const refused = (adjoint: AnyAdjoint<DenseStep>, message: RegExp) => {
+      expect(() => oscillation(adjoint, true)).toThrow(ShapeError);
+      expect(() => oscillation(adjoint, true)).toThrow(message);
+    };
+    refused(
+      denseAdjoint(by([1e-6, 1e-6, 1e-6])),
+      /the controller of denseAdjoint does not fit: rtol got 3 numbers for a state of 2.* form of the state/,
+    );
+    refused(backsolveAdjoint(by([1e-6, 1e-6, 1e-6])), /backsolveAdjoint does not fit: .* a list of two/);
+    refused(denseAdjoint({ ...by([1e-6, 1e-6]), seminorm: false }), /denseAdjoint does not fit: .* with seminorm: false a number/);
+    refused(backsolveAdjoint({ ...by([1e-6, 1e-6]), seminorm: false }), /backsolveAdjoint does not fit: .* with seminorm: false a number/);
+    expect(oscillation(backsolveAdjoint({ ...by(1e-6), seminorm: false }), true).steps).toBeGreaterThan(0);
+  });
+
+  test("leave a domain over the state as a tree", () => {
+    const seen = new Set<string>();
+    const domain = (_t: number, costate: Tree) => seen.add(Object.keys(costate).join()).size > 0;
+    oscillations(denseAdjoint({ controller: adaptive<Tree>({ domain }) }));
+    expect([...seen]).toEqual(["x,v"]);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { NonFiniteOperationError, setChecks } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, dopri5, euler, fixedSteps, heun, MaxStepsError, NonFiniteError, rk4, solve, SolveError, StepTooSmallError, tsit5,
+  adaptive, bosh3, dopri5, euler, fixedSteps, heun, MaxStepsError, NonFiniteError, rk4, solve, SolveError, StepTooSmallError, tsit5, vern7,
   type BlowUpCause, type Cause, type DiscontinuityCause, type NonFiniteCause, type Solution, type SolveOptions, type Step, type StiffCause, type ToleranceCause,
 } from "@dydt/ode"; // prettier-ignore
 import { errorOf, plainField } from "./problems.js";
@@ -216,6 +216,21 @@ describe("the cause of a failure is told apart", () => {
     expect(cause.noise).toBeGreaterThan(0.05);
     expect(cause.advice).toMatch(/loosen rtol/);
   });
+
+  test.each([tsit5(), dopri5(), vern7()])(
+    "cancellation from a steep but smooth front, wherever the budget of steps happens to end: $name",
+    (solver) => {
+      const kinds = (trouble: Trouble, budgets: readonly number[]) =>
+        budgets.map((maxSteps) => (failureOf({ ...trouble, options: { ...trouble.options, solver, maxSteps } }).cause as Cause).kind);
+      const [cancels, front] = [roundedOnes, merelyLong].map((list) => list.find(({ name }) => /cancellation|front/.test(name))!);
+      const found = kinds(
+        cancels!,
+        Array.from({ length: 20 }, (_, i) => 300 + 67 * i),
+      );
+      expect(found.filter((kind) => kind === "tolerance").length).toBeGreaterThanOrEqual(18); // chance has a part in noise
+      expect(new Set(kinds(front!, [12, 15, 18, 21, 24]))).toEqual(new Set(["unknown"]));
+    },
+  );
 
   test("leaving the domain", () => {
     const error = failureOf({ name: "", field: "dy[0] = -1;", y0: [1], t1: 3, options: { controller: withDomain } });

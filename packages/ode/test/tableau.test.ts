@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { DydtError } from "@dydt/tensor";
 import { dot, orderConditions, rootedTrees } from "../src/order-conditions.js";
@@ -54,6 +55,17 @@ const expectSameNumbers = (actual: readonly number[], expected: readonly (number
   expect(actual).toHaveLength(expected.length);
   actual.forEach((entry, i) => expect(Math.abs(entry - Number(expected[i]))).toBeLessThanOrEqual(bound * Math.max(1, Math.abs(entry))));
 };
+
+test("every tableau that a solver of this library takes for known is among those that are checked here", async () => {
+  const folder = new URL("../src/solvers/", import.meta.url);
+  const files = readdirSync(folder).filter((file) => readFileSync(new URL(file, folder), "utf8").includes("knownRungeKutta("));
+  const modules = await Promise.all(
+    files.map((file) => import(`../src/solvers/${file.replace(/\.ts$/, "")}.ts`) as Promise<Record<string, unknown>>),
+  );
+  const taken = modules.map((module) => Object.entries(module).filter(([name]) => name.endsWith("Tableau")).map(([, tableau]) => tableau)); // prettier-ignore
+  expect(taken.every(({ length }) => length > 0)).toBe(true);
+  expect(new Set(taken.flat())).toEqual(new Set(tableaus));
+});
 
 describe("rooted trees", () => {
   test("there are 1, 1, 2, 4, 9, 20, 48, 115 of 1 to 8 vertices, no two alike", () => {

@@ -43,15 +43,6 @@
 // @ts-ignore: decorator
 @inline function wholePart(x: v128): v128 { return f32x4.floor(add(mul(x, c(1.44269504088896341)), c(0.5))); }
 
-/** eˣ: ∞ above 88.72, gradual underflow below −87.34. */
-// @ts-ignore: decorator
-@inline export function exp(x: v128): v128 {
-  const clamped = f32x4.pmax(f32x4.pmin(x, c(89)), c(-104));
-  const k = wholePart(clamped);
-  const half = f32x4.floor(mul(k, c(0.5)));
-  return mul(mul(reduced(clamped, k), powerOfTwo(half)), powerOfTwo(sub(k, half)));
-}
-
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const a = f32x4.pmin(f32x4.abs(x), c(10));
@@ -71,15 +62,16 @@
   return v128.or(magnitude, v128.and(x, c(-0.0)));
 }
 
+/** eˣ for 0, σ(x) for 1, softplus(x) for 2: each of them needs one exponential, which stands in the code once. */
 // @ts-ignore: decorator
-@inline export function sigmoid(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
-  return div(select(f32x4.lt(x, c(0)), e, c(1)), add(c(1), e));
-}
-
-// @ts-ignore: decorator
-@inline export function softplus(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
+@inline export function exponential(x: v128, which: i32): v128 {
+  // ∞ above 88.72, gradual underflow below −87.34.
+  const clamped = f32x4.pmax(f32x4.pmin(which ? f32x4.neg(f32x4.abs(x)) : x, c(89)), c(-104));
+  const k = wholePart(clamped);
+  const half = f32x4.floor(mul(k, c(0.5)));
+  const e = mul(mul(reduced(clamped, k), powerOfTwo(half)), powerOfTwo(sub(k, half)));
+  if (!which) return e;
+  if (which == 1) return div(select(f32x4.lt(x, c(0)), e, c(1)), add(c(1), e));
   const twice = div(add(e, e), add(c(2), e));
   const z = mul(twice, twice);
   let r = c(0.2685149908065796 / 512);

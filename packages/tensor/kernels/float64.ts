@@ -1,7 +1,7 @@
 /**
  * @file The elementary functions on two float64 lanes, in AssemblyScript.
  *
- * The expressions of src/backend/{exponential,logarithm,trigonometric,error-function,float64-bits}.ts, operation for operation, so that both give the same
+ * The expressions of src/backend/{exponential,logarithm,power,trigonometric,error-function,float64-bits}.ts, operation for operation, so that both give the same
  * bits; formulas, sources and coefficients are explained there. A branch there is a select of lanes here.
  *
  * Clamps are pmin(x, bound) and pmax(x, bound), which compare `bound < x` and `x < bound`, and so keep a NaN in their first operand.
@@ -121,16 +121,6 @@
   return withSign(select(large, sub(c(1), corrected), corrected), x);
 }
 
-// @ts-ignore: decorator
-@inline export function sigmoid(x: v128): v128 {
-  const e = exp(neg(abs(x)));
-  const negative = lt(x, c(0));
-  const sum = add(c(1), e);
-  const quotient = div(select(negative, e, c(1)), sum);
-  const reciprocal = select(negative, sub(c(1), quotient), quotient);
-  return sub(quotient, mul(mul(quotient, sub(e, sub(sum, c(1)))), reciprocal));
-}
-
 /** k ln 2 + ln(1 + f) + correction. */
 // @ts-ignore: decorator
 @inline function combine(k: v128, f: v128, correction: v128): v128 {
@@ -193,10 +183,87 @@
   return select(eq(x, c(0)), x, select(regular, value, special));
 }
 
+/** σ(x) for 1, softplus(x) = max(x, 0) + ln(1 + e) for 2: both begin with e = e^−|x|. */
 // @ts-ignore: decorator
-@inline export function softplus(x: v128): v128 {
+@inline export function exponential(x: v128, which: i32): v128 {
   const e = exp(neg(abs(x)));
-  return add(f64x2.max(x, c(0)), log1pWithin(e, add(c(1), e)));
+  const sum = add(c(1), e);
+  if (which == 2) return add(f64x2.max(x, c(0)), log1pWithin(e, sum));
+  const negative = lt(x, c(0));
+  const quotient = div(select(negative, e, c(1)), sum);
+  const reciprocal = select(negative, sub(c(1), quotient), quotient);
+  return sub(quotient, mul(mul(quotient, sub(e, sub(sum, c(1)))), reciprocal));
+}
+
+/** a · b = product + productError, exactly. */
+function productError(a: v128, b: v128, product: v128): v128 {
+  const aScaled = mul(c(134217729), a), bScaled = mul(c(134217729), b);
+  const aHigh = sub(aScaled, sub(aScaled, a)), bHigh = sub(bScaled, sub(bScaled, b));
+  const aLow = sub(a, aHigh), bLow = sub(b, bHigh);
+  return add(add(add(sub(mul(aHigh, bHigh), product), mul(aHigh, bLow)), mul(aLow, bHigh)), mul(aLow, bLow));
+}
+
+/** xʸ for positive finite x and finite y. */
+// @ts-ignore: decorator
+@inline function positivePower(x: v128, y: v128): v128 {
+  const subnormal = lt(x, c(2.2250738585072014e-308));
+  const normal = select(subnormal, mul(x, c(18014398509481984)), x);
+  const reduced = reducedHighWords(normal);
+  const k = sub(exponent(reduced), v128.and(subnormal, c(54)));
+  const m = significand(reduced, normal);
+  const f = sub(m, c(1)), d = add(m, c(1));
+  const s = div(f, d);
+  const sd = mul(s, d);
+  const sLow = div(sub(sub(sub(f, sd), productError(s, d, sd)), mul(s, sumError(m, c(1), d))), d);
+  const z = mul(s, s), twice = mul(c(2), s);
+  const zLow = add(productError(s, s, z), mul(twice, sLow));
+
+  let q = c(0.11723178623876518);
+  q = horner(q, z, 0.11706236339491206);
+  q = horner(q, z, 0.1333480469384731);
+  q = horner(q, z, 0.1538459496251843);
+  q = horner(q, z, 0.18181818335392802);
+  q = horner(q, z, 0.22222222221655885);
+  q = horner(q, z, 0.28571428571429364);
+  q = mul(z, horner(q, z, 0.4));
+  const t = add(c(0.6666666666666666), q);
+  const tLow = add(add(sub(c(0.6666666666666666), t), q), c(3.700743415417188e-17));
+  const w = mul(z, t);
+  const wLow = add(productError(z, t, w), add(mul(z, tLow), mul(zLow, t)));
+
+  const sw = mul(s, w);
+  const swLow = add(productError(s, w, sw), add(mul(s, wLow), mul(sLow, w)));
+  const kLn2 = mul(k, c(0.6931471803691238));
+  const first = add(kLn2, twice);
+  const sum = add(first, sw);
+  const rest = add(add(mul(c(2), sLow), swLow), mul(k, c(1.9082149292705877e-10)));
+  const sumLow = add(sumError(first, sw, sum), add(sumError(kLn2, twice, first), rest));
+  const logarithm = add(sum, sumLow);
+  const logarithmLow = add(sub(sum, logarithm), sumLow);
+  const product = mul(y, logarithm);
+  const low = add(productError(y, logarithm, product), mul(y, logarithmLow));
+  return expOfSum(product, v128.andnot(low, gt(abs(product), c(800))));
+}
+
+/** xʸ. */
+// @ts-ignore: decorator
+@inline export function power(x: v128, y: v128): v128 {
+  const a = abs(x), square = mul(a, a);
+  const isOne = eq(y, c(1)), isTwo = eq(y, c(2)), isThree = eq(y, c(3));
+  const isProduct = v128.or(v128.or(isOne, isTwo), v128.or(isThree, eq(y, c(4))));
+  let magnitude = select(isOne, a, mul(square, select(isTwo, c(1), select(isThree, a, square))));
+  const zero = eq(a, c(0)), edge = v128.or(zero, eq(a, c(Infinity)));
+  if (!i64x2.all_true(isProduct)) {
+    const atEdge = v128.and(v128.xor(zero, gt(y, c(0))), c(Infinity));
+    const general = positivePower(a, atLeast(atMost(y, 36893488147419103232.0), -36893488147419103232.0));
+    magnitude = select(isProduct, magnitude, select(edge, atEdge, general));
+  }
+  const negative = i64x2.shr_s(x, 63);
+  const whole = eq(floor(y), y);
+  const odd = v128.andnot(whole, eq(mul(c(2), floor(mul(c(0.5), y))), y));
+  const signed = v128.or(magnitude, v128.and(v128.and(negative, odd), c(-0.0)));
+  const undefined = v128.or(v128.or(f64x2.ne(x, x), f64x2.ne(y, y)), v128.andnot(negative, v128.or(whole, edge)));
+  return select(v128.or(eq(y, c(0)), eq(x, c(1))), c(1), select(undefined, c(NaN), signed));
 }
 
 /** The sine of x after 0 turns of π/2, which is odd, or its cosine after 1, which is even. */
@@ -275,15 +342,9 @@
   return div(c(1), add(c(1), mul(a, p)));
 }
 
+/** erf x for |x| < 0.9, with a = |x|. */
 // @ts-ignore: decorator
-@inline function gaussian(a: v128, factor: f64): v128 {
-  const b = f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(a));
-  return expOfSum(mul(c(-factor), mul(b, b)), mul(c(-factor), mul(sub(a, b), add(a, b))));
-}
-
-// @ts-ignore: decorator
-@inline export function erf(x: v128): v128 {
-  const a = atMost(abs(x), 7);
+@inline function errorSeries(a: v128): v128 {
   const z = mul(a, a);
   let e = c(-8.493998797080943e-10);
   e = horner(e, z, 1.4051482766989913e-8);
@@ -297,14 +358,24 @@
   e = horner(e, z, 0.11283791670953794);
   e = horner(e, z, -0.3761263890318373);
   e = horner(e, z, 0.1283791670955126);
-  let magnitude = add(a, mul(a, e));
-  const near = lt(a, c(0.9));
-  if (!i64x2.all_true(near)) magnitude = select(near, magnitude, sub(c(1), mul(gaussian(a, 1), scaledTail(mul(c(1.4142135623730951), a)))));
-  return select(eq(x, c(0)), x, withSign(magnitude, x));
+  return add(a, mul(a, e));
 }
 
+/** erf x, or gelu x: both need the tail, and exp(−f a²) with f = 1 or ½, where the rounding of the square is not multiplied by a². */
 // @ts-ignore: decorator
-@inline export function gelu(x: v128): v128 {
-  const a = atMost(abs(x), 40);
-  return sub(f64x2.max(x, c(-0.0)), mul(a, mul(mul(c(0.5), gaussian(a, 0.5)), scaledTail(a))));
+@inline export function normal(x: v128, isErf: i32): v128 {
+  const magnitude = abs(x);
+  const a = f64x2.pmin(magnitude, c(isErf ? 7 : 40));
+  let near = magnitude, series = magnitude;
+  if (isErf) {
+    near = lt(a, c(0.9));
+    series = errorSeries(a);
+    if (i64x2.all_true(near)) return select(eq(x, c(0)), x, withSign(series, x));
+  }
+  const factor = c(isErf ? -1 : -0.5);
+  const b = f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(a));
+  const e = expOfSum(mul(factor, mul(b, b)), mul(factor, mul(sub(a, b), add(a, b))));
+  const tail = scaledTail(mul(c(isErf ? 1.4142135623730951 : 1), a));
+  if (isErf) return select(eq(x, c(0)), x, withSign(select(near, series, sub(c(1), mul(e, tail))), x));
+  return sub(f64x2.max(x, c(-0.0)), mul(a, mul(mul(c(0.5), e), tail)));
 }

@@ -31,19 +31,19 @@ const simpleUnary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => str
     `}`,
   );
 
-/** A loop whose body, which is long, stands in the code once. */
-const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, parameter = ""): string =>
+/** A loop whose body, which is long, stands in the code once; or, `inPairs`, three times, so that two vectors at a time hide each other's latency. */
+const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, parameter = "", inPairs = false): string =>
   lines(
     `export function ${name}${bits}(n: i32, x: usize, out: usize${parameter}): void {`,
-    name !== "tanh" || bits === 64
-      ? []
-      : [
+    inPairs
+      ? [
           `  for (; n >= ${2 * lanes}; n -= ${2 * lanes}) {`,
           `    const v = v128.load(x), w = v128.load(x, 16);`,
           `    const r = ${f("v")}, q = ${f("w")};`,
           `    v128.store(out, r); v128.store(out, q, 16); x += 32; out += 32;`,
           `  }`,
-        ],
+        ]
+      : [],
     `  while (n > 0) {`,
     `    const whole = n >= ${lanes};`,
     `    const v = whole ? v128.load(x) : loadPart${bits}(x, n);`,
@@ -67,25 +67,39 @@ const simple = ({ vector, scalar }: Lanes): Readonly<Record<string, (x: string) 
     // x where it is not <= 0, which NaN is not
     relu: (x) => `v128.andnot(${x}, ${vector}.le(${x}, ${zero}))`,
     step: (x) => `v128.bitselect(v128.and(${one}, ${vector}.gt(${x}, ${zero})), ${x}, ${vector}.eq(${x}, ${x}))`,
-    sign: (x) => `v128.bitselect(v128.or(${one}, v128.and(${x}, ${c("-0.0")})), ${x}, v128.or(${vector}.gt(${x}, ${zero}), ${vector}.lt(${x}, ${zero})))`,
   };
 };
 
-const binaryOps = ["add", "sub", "mul", "div", "max", "min", "tanhSlope"] as const;
+const sign = ({ vector, scalar }: Lanes, x: string): string => {
+  const c = (value: string): string => `${vector}.splat(<${scalar}>${value})`;
+  return `v128.bitselect(v128.or(${c("1")}, v128.and(${x}, ${c("-0.0")})), ${x}, v128.or(${vector}.gt(${x}, ${c("0")}), ${vector}.lt(${x}, ${c("0")})))`;
+};
+
+const binaryOps = ["add", "sub", "mul", "div", "tanhSlope", "extreme"] as const;
 
 /**
  * m rows of n elements; the operands' rows are `ra` and `rb` bytes apart, and along a row an operand has n elements (`ca`, `cb` true) or repeats one.
+ * The extreme is the smaller for the sign 1, and the larger for −1: max(x, y) = −min(−x, −y), to the bit.
  */
 const binary = ({ bits, lanes, vector, scalar, bytes, splat }: Lanes, op: string): string => {
   const infix: Readonly<Record<string, string>> = { add: "+", sub: "-", mul: "*", div: "/" };
   const scalarOp = (x: string, y: string): string =>
-    op === "tanhSlope" ? `${x} * (1 - ${y} * ${y})` : infix[op] === undefined ? `${op}<${scalar}>(${x}, ${y})` : `${x} ${infix[op]} ${y}`;
+    op === "tanhSlope"
+      ? `${x} * (1 - ${y} * ${y})`
+      : op === "extreme"
+        ? `sign * min<${scalar}>(sign * ${x}, sign * ${y})`
+        : `${x} ${infix[op]} ${y}`;
   const vectorOp = (x: string, y: string): string =>
-    op === "tanhSlope" ? `${vector}.mul(${x}, ${vector}.sub(${vector}.splat(1), ${vector}.mul(${y}, ${y})))` : `${vector}.${op}(${x}, ${y})`;
+    op === "tanhSlope"
+      ? `${vector}.mul(${x}, ${vector}.sub(${vector}.splat(1), ${vector}.mul(${y}, ${y})))`
+      : op === "extreme"
+        ? `${vector}.mul(signs, ${vector}.min(${vector}.mul(signs, ${x}), ${vector}.mul(signs, ${y})))`
+        : `${vector}.${op}(${x}, ${y})`;
   const loop = (left: string, right: string): string =>
     `for (; i + ${lanes} <= n; i += ${lanes}) { const u = ${left}, v = ${right}; v128.store(out, ${vectorOp("u", "v")}); p += 16; q += 16; out += 16; }`;
   return lines(
-    `export function ${op}${bits}(m: i32, n: i32, a: usize, ra: i32, ca: bool, b: usize, rb: i32, cb: bool, out: usize): void {`,
+    `export function ${op}${bits}(m: i32, n: i32, a: usize, ra: i32, ca: bool, b: usize, rb: i32, cb: bool, out: usize${op === "extreme" ? `, sign: ${scalar}` : ""}): void {`,
+    op === "extreme" ? `  const signs = ${vector}.splat(sign);` : [],
     `  for (let row = 0; row < m; row++) {`,
     `    let i = 0, p = a, q = b;`,
     `    if (ca && cb) {`,
@@ -118,6 +132,36 @@ const withNumber = (name: string, f: (x: string) => string): string =>
     `  if (n > 0) v128.store_lane<f32>(out, f32x4.demote_f64x2_zero(${f("f64x2.promote_low_f32x4(v128.load32_zero(x))")}), 0);`,
     `}`,
   );
+
+/**
+ * xʸ for m rows of n pairs, in float64, whatever the operands' types: `wide` says float64, `ra` is the distance of rows and `sa` that of elements, in bytes,
+ * 0 for one that repeats.
+ */
+const power = lines(
+  `// @ts-ignore: decorator`,
+  `@inline function widened(p: usize, wide: bool): f64 { return wide ? load<f64>(p) : <f64>load<f32>(p); }`,
+  `export function power(m: i32, n: i32, a: usize, ra: i32, sa: i32, wideA: bool, b: usize, rb: i32, sb: i32, wideB: bool, out: usize, wide: bool): void {`,
+  `  for (let row = 0; row < m; row++) {`,
+  `    let p = a, q = b;`,
+  `    for (let i = 0; i < n; i += 2) {`,
+  `      const pair = i + 1 < n;`,
+  `      const x = f64x2.replace_lane(f64x2.splat(widened(p, wideA)), 1, widened(pair ? p + sa : p, wideA));`,
+  `      const y = f64x2.replace_lane(f64x2.splat(widened(q, wideB)), 1, widened(pair ? q + sb : q, wideB));`,
+  `      const r = functions64.power(x, y);`,
+  `      if (wide) {`,
+  `        v128.store_lane<f64>(out, r, 0); out += 8;`,
+  `        if (pair) { v128.store_lane<f64>(out, r, 1); out += 8; }`,
+  `      } else {`,
+  `        const s = f32x4.demote_f64x2_zero(r);`,
+  `        v128.store_lane<f32>(out, s, 0); out += 4;`,
+  `        if (pair) { v128.store_lane<f32>(out, s, 1); out += 4; }`,
+  `      }`,
+  `      p += 2 * sa; q += 2 * sb;`,
+  `    }`,
+  `    a += ra; b += rb;`,
+  `  }`,
+  `}`,
+);
 
 const conversions = lines(
   `export function promote(n: i32, x: usize, out: usize): void {`,
@@ -171,14 +215,16 @@ const weightedSum = ({ bits, bytes }: Lanes): string => {
   );
 };
 
-const transcendental64 = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "gelu"];
-const transcendental32 = ["exp", "tanh", "sigmoid", "softplus"];
 
 /** AssemblyScript source of the elementwise kernels of one type. */
 export const elementwiseSource = (type: Lanes): string =>
   lines(
     Object.entries(simple(type)).map(([name, f]) => simpleUnary(type, name, f)),
-    (type.bits === 64 ? transcendental64 : transcendental32).map((name) => unary(type, name, (x) => `functions${type.bits}.${name}(${x})`)),
+    unary(type, "sign", (x) => sign(type, x)),
+    type.bits === 64 ? ["exp", "expm1", "log", "log1p", "tanh"].map((name) => unary(type, name, (x) => `functions64.${name}(${x})`)) : [],
+    type.bits === 32 ? unary(type, "tanh", (x) => `functions32.tanh(${x})`, "", true) : [],
+    unary(type, "exponential", (x) => `functions${type.bits}.exponential(${x}, which)`, ", which: i32"),
+    type.bits === 64 ? unary(type, "normal", (x) => `functions64.normal(${x}, isErf)`, ", isErf: i32") : [],
     type.bits === 64 ? unary(type, "sine", (x) => `functions64.sine(${x}, turns)`, ", turns: f64") : [],
     binaryOps.map((op) => binary(type, op)),
     weightedSum(type),
@@ -187,6 +233,7 @@ export const elementwiseSource = (type: Lanes): string =>
 /** What is not made twice. */
 export const mixedSource = lines(
   conversions,
+  power,
   withNumber("add", (x) => `f64x2.add(${x}, s)`),
   withNumber("mul", (x) => `f64x2.mul(${x}, s)`),
   withNumber("div", (x) => `f64x2.div(${x}, s)`),

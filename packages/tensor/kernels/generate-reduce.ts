@@ -58,37 +58,35 @@ const sum = (type: Lanes): string => {
   );
 };
 
-/** The largest or smallest, in any order, which gives the same result. */
-const extremum = ({ bits, scalar, vector, lanes, bytes }: Lanes, op: "max" | "min"): string => {
-  const start = op === "max" ? "-Infinity" : "Infinity";
-  return lines(
-    `export function ${op}Of${bits}(outer: i32, length: i32, inner: i32, x: usize, out: usize): void {`,
-    `  const row: usize = inner * ${bytes};`,
+/** The smallest for the sign 1, or the largest for −1, as −min(−x); in any order, which gives the same result. */
+const extreme = ({ bits, scalar, vector, lanes, bytes }: Lanes): string =>
+  lines(
+    `export function extremeOf${bits}(outer: i32, length: i32, inner: i32, x: usize, out: usize, sign: ${scalar}): void {`,
+    `  const row: usize = inner * ${bytes}, signs = ${vector}.splat(sign);`,
     `  for (let o = 0; o < outer; o++) {`,
     `    let i = 0;`,
     `    if (inner == 1) {`,
-    `      let v = ${vector}.splat(${start}), p = x, j = 0;`,
-    `      for (; j + ${lanes} <= length; j += ${lanes}) { v = ${vector}.${op}(v, v128.load(p)); p += 16; }`,
-    `      let s: ${scalar} = ${range(lanes).reduce((all, q) => (all === "" ? `${vector}.extract_lane(v, ${q})` : `${op}<${scalar}>(${all}, ${vector}.extract_lane(v, ${q}))`), "")};`,
-    `      for (; j < length; j++) { s = ${op}<${scalar}>(s, load<${scalar}>(p)); p += ${bytes}; }`,
-    `      store<${scalar}>(out, s);`,
+    `      let v = ${vector}.splat(Infinity), p = x, j = 0;`,
+    `      for (; j + ${lanes} <= length; j += ${lanes}) { v = ${vector}.min(v, ${vector}.mul(signs, v128.load(p))); p += 16; }`,
+    `      let s: ${scalar} = ${range(lanes).reduce((all, q) => (all === "" ? `${vector}.extract_lane(v, ${q})` : `min<${scalar}>(${all}, ${vector}.extract_lane(v, ${q}))`), "")};`,
+    `      for (; j < length; j++) { s = min<${scalar}>(s, sign * load<${scalar}>(p)); p += ${bytes}; }`,
+    `      store<${scalar}>(out, sign * s);`,
     `    } else {`,
     `      for (; i + ${lanes} <= inner; i += ${lanes}) {`,
-    `        let v = ${vector}.splat(${start}), p: usize = x + i * ${bytes};`,
-    `        for (let j = 0; j < length; j++) { v = ${vector}.${op}(v, v128.load(p)); p += row; }`,
-    `        v128.store(out + i * ${bytes}, v);`,
+    `        let v = ${vector}.splat(Infinity), p: usize = x + i * ${bytes};`,
+    `        for (let j = 0; j < length; j++) { v = ${vector}.min(v, ${vector}.mul(signs, v128.load(p))); p += row; }`,
+    `        v128.store(out + i * ${bytes}, ${vector}.mul(signs, v));`,
     `      }`,
     `      for (; i < inner; i++) {`,
-    `        let s: ${scalar} = ${start}, p: usize = x + i * ${bytes};`,
-    `        for (let j = 0; j < length; j++) { s = ${op}<${scalar}>(s, load<${scalar}>(p)); p += row; }`,
-    `        store<${scalar}>(out + i * ${bytes}, s);`,
+    `        let s: ${scalar} = Infinity, p: usize = x + i * ${bytes};`,
+    `        for (let j = 0; j < length; j++) { s = min<${scalar}>(s, sign * load<${scalar}>(p)); p += row; }`,
+    `        store<${scalar}>(out + i * ${bytes}, sign * s);`,
     `      }`,
     `    }`,
     `    x += length * row; out += row;`,
     `  }`,
     `}`,
   );
-};
 
 /** Four partial sums of f over operands of n elements; `f` gets loads of two elements at an index, or of one. */
 const total = (type: Lanes, name: string, parameters: string, operands: readonly string[], prepare: string, f: (load: (p: string) => string) => string): string => {
@@ -153,4 +151,4 @@ export const reduceHelpers = lines(
 
 /** AssemblyScript source of the reductions of one type. */
 export const reduceSource = (type: Lanes): string =>
-  lines(sum(type), extremum(type, "max"), extremum(type, "min"), innerProduct(type), scaledSquares(type), firstNonFinite(type));
+  lines(sum(type), extreme(type), innerProduct(type), scaledSquares(type), firstNonFinite(type));

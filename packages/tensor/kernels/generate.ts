@@ -1,7 +1,9 @@
 /** @file The whole AssemblyScript program: generated loops around the functions of float64.ts and float32.ts. */
 import { elementwiseSource, mixedSource, partial } from "./generate-elementwise.js";
 import { gemmConstants, gemmSource } from "./generate-gemm.js";
+import { maskSource } from "./generate-masks.js";
 import { reduceHelpers, reduceSource } from "./generate-reduce.js";
+import { updateSource } from "./generate-updates.js";
 import { float32, float64, lines } from "./types.js";
 
 /** Source of the entry file, which imports ./float64 and ./float32. */
@@ -13,6 +15,6 @@ export const kernelSource = (): string =>
     gemmConstants,
     reduceHelpers,
     mixedSource,
-    [float64, float32].flatMap((type) => [elementwiseSource(type), reduceSource(type), gemmSource(type)]),
+    [float64, float32].flatMap((type) => [elementwiseSource(type), maskSource(type), reduceSource(type), updateSource(type), gemmSource(type)]),
     "",
   );

@@ -14,8 +14,9 @@ import { kernels } from "./backend/active.js";
 import { commonDtype, isFloat, type TypedArray } from "./dtype.js";
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
 import { checkOptions } from "./options.js";
-import { primitive } from "./primitive.js";
+import { primitive, type Primitive } from "./primitive.js";
 import { heap } from "./region.js";
+import { withRules } from "./rule.js";
 import { formatShape } from "./shape.js";
 import { alias, allocate, arrayOf, recycle, type Tensor } from "./tensor.js";
 import { windowOf, within, type Padding, type Pair, type Window } from "./window.js";
@@ -96,37 +97,59 @@ const fillColumns = (x: Tensor, image: number, columns: Tensor, window: Window, 
 };
 
 /** w ∗ x, for images `[b, c, h, w]` and a weight `[o, c / groups, kh, kw]`. */
-export const convolve = primitive("conv2d", (x: Tensor, weight: Tensor, window: Convolution): Tensor => {
-  const out = allocate([x.shape[0]!, weight.shape[0]!, ...window.output], x.dtype);
-  eachImage(x.shape[0]!, x, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
-    const right = fillColumns(x, image, columns, window, weight.shape[1]!);
-    product(alias(weight, [m, k], group * m * k), right, [m, k, n], null, alias(out, [m, n], result));
-  });
-  return out;
-});
+export const convolve: Primitive<[x: Tensor, weight: Tensor, window: Convolution]> = /* @__PURE__ */ withRules(
+  /* @__PURE__ */ primitive("conv2d", (x: Tensor, weight: Tensor, window: Convolution): Tensor => {
+    const out = allocate([x.shape[0]!, weight.shape[0]!, ...window.output], x.dtype);
+    eachImage(x.shape[0]!, x, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
+      const right = fillColumns(x, image, columns, window, weight.shape[1]!);
+      product(alias(weight, [m, k], group * m * k), right, [m, k, n], null, alias(out, [m, n], result));
+    });
+    return out;
+  }),
+  {
+    vjp: [
+      (g, _y, _x, weight, window) => convolveTransposed(g, weight, window),
+      (g, _y, x, weight, window) => convolveWeight(x, g, weight.shape, window),
+      null,
+    ],
+    jvp: ["linear", "linear", null],
+  },
+);
 
 /** The transpose of {@link convolve} in x: from `[b, o, h′, w′]` back to images `[b, c, h, w]`. */
-export const convolveTransposed = primitive("convolveTransposed", (g: Tensor, weight: Tensor, window: Convolution): Tensor => {
-  const out = allocate([g.shape[0]!, weight.shape[1]! * window.groups, ...window.input], g.dtype);
-  arrayOf(out).fill(0, out.offset, out.offset + out.size);
-  eachImage(g.shape[0]!, g, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
-    const to = isPointwise(window) ? alias(out, [k, n], image) : columns;
-    product(alias(weight, [m, k], group * m * k), alias(g, [m, n], result), [k, m, n], "a", to);
-    if (to === columns) moveColumns(window, weight.shape[1]!, arrayOf(out), out.offset + image, arrayOf(columns), columns.offset, true);
-  });
-  return out;
-});
+export const convolveTransposed: Primitive<[g: Tensor, weight: Tensor, window: Convolution]> = /* @__PURE__ */ withRules(
+  /* @__PURE__ */ primitive("convolveTransposed", (g: Tensor, weight: Tensor, window: Convolution): Tensor => {
+    const out = allocate([g.shape[0]!, weight.shape[1]! * window.groups, ...window.input], g.dtype);
+    arrayOf(out).fill(0, out.offset, out.offset + out.size);
+    eachImage(g.shape[0]!, g, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
+      const to = isPointwise(window) ? alias(out, [k, n], image) : columns;
+      product(alias(weight, [m, k], group * m * k), alias(g, [m, n], result), [k, m, n], "a", to);
+      if (to === columns) moveColumns(window, weight.shape[1]!, arrayOf(out), out.offset + image, arrayOf(columns), columns.offset, true);
+    });
+    return out;
+  }),
+  {
+    vjp: [(u, _x, _g, weight, window) => convolve(u, weight, window), (u, _x, g, weight, window) => convolveWeight(u, g, weight.shape, window), null],
+    jvp: ["linear", "linear", null],
+  },
+);
 
 /** The transpose of {@link convolve} in the weight: from images and `[b, o, h′, w′]` to a weight of `shape`. */
-export const convolveWeight = primitive("convolveWeight", (x: Tensor, g: Tensor, shape: readonly number[], window: Convolution): Tensor => {
-  const out = allocate(shape, x.dtype);
-  arrayOf(out).fill(0, out.offset, out.offset + out.size);
-  eachImage(x.shape[0]!, x, shape, window, (columns, group, image, result, [m, k, n]) => {
-    const right = fillColumns(x, image, columns, window, shape[1]!);
-    product(alias(g, [m, n], result), right, [m, n, k], "b", alias(out, [m, k], group * m * k), true);
-  });
-  return out;
-});
+export const convolveWeight: Primitive<[x: Tensor, g: Tensor, shape: readonly number[], window: Convolution]> = /* @__PURE__ */ withRules(
+  /* @__PURE__ */ primitive("convolveWeight", (x: Tensor, g: Tensor, shape: readonly number[], window: Convolution): Tensor => {
+    const out = allocate(shape, x.dtype);
+    arrayOf(out).fill(0, out.offset, out.offset + out.size);
+    eachImage(x.shape[0]!, x, shape, window, (columns, group, image, result, [m, k, n]) => {
+      const right = fillColumns(x, image, columns, window, shape[1]!);
+      product(alias(g, [m, n], result), right, [m, n, k], "b", alias(out, [m, k], group * m * k), true);
+    });
+    return out;
+  }),
+  {
+    vjp: [(u, _w, _x, g, _shape, window) => convolveTransposed(g, u, window), (u, _w, x, _g, _shape, window) => convolve(x, u, window), null, null],
+    jvp: ["linear", "linear", null, null],
+  },
+);
 
 /** Options of {@link conv2d}; pairs are height and width. */
 export interface Conv2dOptions {

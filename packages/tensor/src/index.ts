@@ -21,10 +21,12 @@ export {
 export { at, broadcastTo, copy, embedAt, identity, reshape, sumTo, transpose } from "./movement.js";
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
-export { affine, affineCotangents, affineProduct, matmul, matrixProduct, type FusedActivation } from "./linalg.js";
+export { matmul, matrixProduct } from "./linalg.js";
+export { affine, affineMoved, affineProduct, type FusedActivation } from "./affine.js";
 export { embedTaken, gather, oneHot, scatterAdd, take, type Indices } from "./indexing.js";
 export { argMax, argMin, type ExtremeOptions } from "./extremes.js";
 export { cumsum } from "./scan.js";
+export { adamUpdate } from "./updates.js";
 export { conv2d, convolve, convolveTransposed, convolveWeight, type Conv2dOptions, type Convolution } from "./convolution.js";
 export { averagePool, poolMeans, spreadMeans, type PoolOptions } from "./pooling.js";
 export type { Padding, Pair, Window } from "./window.js";
@@ -33,6 +35,10 @@ export { groupNormalize, layerNormalize, type NormalizeOptions } from "./normali
 export { setMatmulBackend, type MatmulBackend } from "./backend/matmul.js";
 export { leavesLike, leavesOf, mapTree, unflatten, zipTrees, type TreeOf } from "./tree.js";
 export { scope, copyOut } from "./scope.js";
+export {
+  carriedRules, withRules, type ArgumentRule, type ArgumentTangentRule, type CarriedRules, type Cotangent, type JointJvpRule, type JointRule, type JvpRule, type Tangent,
+  type TangentOf, type VjpRule, type Wanted,
+} from "./rule.js"; // prettier-ignore
 export { primitive, setInspector, type Inspector, type Primitive } from "./primitive.js";
 export {
   activeRecorders, beginEpoch, carriedAlong, endEpoch, inTemporaryRegion, isCarried, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
@@ -42,7 +48,7 @@ export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, 
 export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
 export { power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
-export type { Kernels, MatmulLayout } from "./backend/kernels.js";
+export type { AdamNumbers, Kernels, MatmulLayout } from "./backend/kernels.js";
 export { checkOptions } from "./options.js";
 export { isFloat } from "./dtype.js";
 export { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";

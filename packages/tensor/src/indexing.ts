@@ -10,6 +10,7 @@
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
 import type { FillOptions } from "./create.js";
 import { primitive } from "./primitive.js";
+import { withRules } from "./rule.js";
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
 import { allocate, arrayOf, elementsOf, isTensor, type NestedArray, type Tensor } from "./tensor.js";
 import { tensor } from "./create.js";
@@ -169,11 +170,14 @@ export const scatterAdd = primitive("scatterAdd", (x: Tensor, index: Indices, up
  * @example
  * expectClose(oneHot([2, 0], 3), [[0, 0, 1], [1, 0, 0]]);
  */
-export const oneHot = primitive("oneHot", (indices: Indices, depth: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
-  if (!Number.isInteger(depth) || depth < 0) throw new OptionError(`oneHot got depth ${depth}: a whole number is needed`);
-  const { shape, at } = positionsOf("oneHot", indices, depth, false);
-  const out = allocate([...shape, depth], dtype);
-  const to = arrayOf(out).fill(0, out.offset, out.offset + out.size);
-  for (let i = 0; i < at.length; i++) to[out.offset + i * depth + at[i]!] = 1;
-  return out;
-});
+export const oneHot = /* @__PURE__ */ withRules(
+  /* @__PURE__ */ primitive("oneHot", (indices: Indices, depth: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+    if (!Number.isInteger(depth) || depth < 0) throw new OptionError(`oneHot got depth ${depth}: a whole number is needed`);
+    const { shape, at } = positionsOf("oneHot", indices, depth, false);
+    const out = allocate([...shape, depth], dtype);
+    const to = arrayOf(out).fill(0, out.offset, out.offset + out.size);
+    for (let i = 0; i < at.length; i++) to[out.offset + i * depth + at[i]!] = 1;
+    return out;
+  }),
+  { vjp: null, jvp: null },
+);

@@ -13,7 +13,7 @@ import { broadcastShapes, formatShape, sizeOf } from "./shape.js";
 import { allocate, type Tensor } from "./tensor.js";
 
 /** The numbers of op(A) op(B), by whoever multiplies; added to `into` where that is given. */
-const multiply = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, into?: Tensor): Tensor => {
+export const multiply = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, into?: Tensor): Tensor => {
   if (a.dtype !== b.dtype || !isFloat(a.dtype)) {
     commonDtype("matmul", a.dtype, b.dtype);
     throw new DtypeError(`matmul needs two tensors of one float type, got ${a.dtype} and ${b.dtype}: convert with cast`);
@@ -51,69 +51,6 @@ const multiply = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean
 export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transposeA: boolean = false, transposeB: boolean = false): Tensor =>
   multiply(a, b, transposeA, transposeB),
 );
-
-/** What may follow a linear layer in the same operation: functions whose slope is known from their value. */
-export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "relu";
-
-/**
- * σ(x W + b) as one operation, for x `[batch, in]`, W `[in, out]` and b `[out]`: the same bits as `matmul(x, W).add(b)` and the activation.
- *
- * @param activation - σ; default the identity.
- * @throws ShapeError when the lengths do not fit.
- */
-export const affineProduct = primitive("affine", (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation = "identity"): Tensor => {
-  const out = multiply(x, weight, false, false);
-  if (bias.rank !== 1 || bias.size !== out.shape[1] || bias.dtype !== out.dtype)
-    throw new ShapeError(
-      `affine got a bias of shape ${formatShape(bias.shape)} and type ${bias.dtype} for products of shape ${formatShape(out.shape)} and type ${out.dtype}`,
-    );
-  kernels.binary("add", out, bias, out);
-  if (activation !== "identity") kernels.unary(activation, out, out);
-  return out;
-});
-
-/**
- * The cotangents of x W + b, those that are wanted, watched by nobody: x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = Σ z̄ over the rows.
- *
- * @param wanted - for x, W and b: whether; or a tensor to add to in place, which is then the result.
- */
-export const affineCotangents = (
-  cotangent: Tensor,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor,
-  [ofX, ofWeight, ofBias]: readonly (boolean | Tensor)[],
-): readonly (Tensor | undefined)[] => {
-  const product = (wanted: boolean | Tensor | undefined, a: Tensor, b: Tensor, transposeA: boolean): Tensor | undefined =>
-    wanted === false || wanted === undefined ? undefined : multiply(a, b, transposeA, !transposeA, wanted === true ? undefined : wanted);
-  const pulledX = product(ofX, cotangent, weight, false);
-  const pulledWeight = product(ofWeight, x, cotangent, true);
-  if (ofBias === false || ofBias === undefined) return [pulledX, pulledWeight];
-  const sums = allocate(bias.shape, bias.dtype);
-  kernels.reduce("sum", cotangent, 1, cotangent.shape[0]!, bias.size, sums);
-  if (ofBias === true) return [pulledX, pulledWeight, sums];
-  kernels.binary("add", ofBias, sums, ofBias);
-  return [pulledX, pulledWeight, ofBias];
-};
-
-/**
- * σ(x W + b), the linear layer with what follows it.
- *
- * @param x - `[..., in]`; a vector `[in]` is one row.
- * @param weight - `[in, out]`.
- * @param bias - `[out]`.
- * @param activation - σ, computed in the same pass; default none. The bits are those of the operations one after the other.
- * @returns `[..., out]`.
- * @throws ShapeError when the lengths do not fit.
- * @example
- * expectClose(affine(tensor([1, 2]), tensor([[1, 0], [0, 1]]), tensor([10, 20])), [11, 22]);
- */
-export const affine = (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation = "identity"): Tensor => {
-  if (x.rank === 2) return affineProduct(x, weight, bias, activation);
-  if (x.rank === 0) throw new ShapeError("affine got a single number: its first operand needs at least one axis");
-  const lead = x.shape.slice(0, -1);
-  return reshape(affineProduct(reshape(x, [sizeOf(lead), x.shape[x.rank - 1]!]), weight, bias, activation), [...lead, weight.shape[1] ?? 0]);
-};
 
 /**
  * The matrix product, with NumPy's rules: vectors are rows on the left and columns on the right, further axes are batches and broadcast.

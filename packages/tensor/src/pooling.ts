@@ -4,7 +4,8 @@
 import { DtypeError, ShapeError } from "./errors.js";
 import { isFloat } from "./dtype.js";
 import { checkOptions } from "./options.js";
-import { primitive } from "./primitive.js";
+import { primitive, type Primitive } from "./primitive.js";
+import { withRules } from "./rule.js";
 import { formatShape, sizeOf } from "./shape.js";
 import { allocate, arrayOf, type Tensor } from "./tensor.js";
 import { windowOf, within, type Padding, type Pair, type Window } from "./window.js";
@@ -26,24 +27,33 @@ const eachPair = (window: Window, images: number, visit: (element: number, place
     }
 };
 
-const pooling = (name: string, from: "input" | "output", to: "input" | "output") =>
-  primitive(name, (x: Tensor, window: Window): Tensor => {
-    const lead = x.shape.slice(0, -2);
-    const out = allocate([...lead, ...window[to]], x.dtype);
-    const target = arrayOf(out).fill(0, out.offset, out.offset + out.size);
-    const source = arrayOf(x);
-    const share = 1 / (window.size[0] * window.size[1]);
-    const forward = from === "input";
-    eachPair(window, sizeOf(lead), (element, place) => {
-      target[out.offset + (forward ? place : element)]! += share * source[x.offset + (forward ? element : place)]!;
-    });
-    return out;
-  });
+/** The means, or their transpose; `transposed` gives the other of the two. */
+const pooling = /* @__NO_SIDE_EFFECTS__ */ (
+  name: string,
+  from: "input" | "output",
+  to: "input" | "output",
+  transposed: () => Primitive<[Tensor, Window]>,
+): Primitive<[Tensor, Window]> =>
+  withRules(
+    primitive(name, (x: Tensor, window: Window): Tensor => {
+      const lead = x.shape.slice(0, -2);
+      const out = allocate([...lead, ...window[to]], x.dtype);
+      const target = arrayOf(out).fill(0, out.offset, out.offset + out.size);
+      const source = arrayOf(x);
+      const share = 1 / (window.size[0] * window.size[1]);
+      const forward = from === "input";
+      eachPair(window, sizeOf(lead), (element, place) => {
+        target[out.offset + (forward ? place : element)]! += share * source[x.offset + (forward ? element : place)]!;
+      });
+      return out;
+    }),
+    { vjp: [(g, _y, _x, window) => transposed()(g, window), null], jvp: ["linear", null] },
+  );
 
 /** The mean over each place of a window, zeros around the image counted. */
-export const poolMeans = pooling("averagePool", "input", "output");
+export const poolMeans: Primitive<[x: Tensor, window: Window]> = pooling("averagePool", "input", "output", () => spreadMeans);
 /** Shares each place's number among the elements of its window: the transpose of {@link poolMeans}. */
-export const spreadMeans = pooling("spreadMeans", "output", "input");
+export const spreadMeans: Primitive<[x: Tensor, window: Window]> = pooling("spreadMeans", "output", "input", () => poolMeans);
 
 /** Options of {@link averagePool}; pairs are height and width. */
 export interface PoolOptions {

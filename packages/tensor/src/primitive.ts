@@ -1,7 +1,7 @@
 /**
  * @file A primitive computes, then tells whoever is recording.
  *
- * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself.
+ * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself, or carried by the primitive (rule.ts).
  */
 import { activeRecorders, exchangeRecorders, noRecorders, type Operation } from "./recorder.js";
 import type { Tensor } from "./tensor.js";
@@ -15,6 +15,9 @@ let inspector: Inspector | null = null;
 export const setInspector = (next: Inspector | null): void => {
   inspector = next;
 };
+
+/** Whether nobody records and nobody inspects, so that several operations may be computed as one. */
+export const isUnobserved = (): boolean => inspector === null && activeRecorders().length === 0;
 
 /** A function of tensors, lists of tensors and constants, that recorders see as one operation. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a list of primitives of any arguments needs the bivariant default
@@ -44,7 +47,7 @@ const unwatched = <A extends readonly unknown[]>(forward: (...args: A) => Tensor
  * const cube = primitive("cube", (x: Tensor) => x.mul(x).mul(x));
  * expectClose(cube(tensor(2)), 8);
  */
-export const primitive = <A extends readonly unknown[]>(name: string, forward: (...args: A) => Tensor): Primitive<A> => {
+export const primitive = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[]>(name: string, forward: (...args: A) => Tensor): Primitive<A> => {
   const apply = (...args: A): Tensor => {
     const recorders = activeRecorders();
     if (recorders.length === 0) {

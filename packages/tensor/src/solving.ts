@@ -3,13 +3,21 @@
  *
  *   P A = L U;    A x = b:  L z = P b,  U x = z;    Aᵀ x = b:  Uᵀ z = b,  Lᵀ w = z,  x = Pᵀ w
  *
- * Factors and substitutions are in float64 whatever the element type. G. H. Golub, C. F. Van Loan, Matrix Computations, 4th ed., 2013, algorithm 3.4.1.
+ * Their rules are one solve each:
+ *
+ *   A x = b:   b̄ = A⁻ᵀ x̄,  Ā = −b̄ xᵀ,  ẋ = A⁻¹ (ḃ − Ȧ x)        Aᵀ x = b:   b̄ = A⁻¹ x̄,  Ā = −x b̄ᵀ,  ẋ = A⁻ᵀ (ḃ − Ȧᵀ x)
+ *
+ * Factors and substitutions are in float64 whatever the element type. G. H. Golub, C. F. Van Loan, Matrix Computations, 4th ed., 2013, algorithm 3.4.1;
+ * M. B. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation, 2008, section 2.3.1.
  */
 import { checkOptions } from "./options.js";
 import { commonDtype, isFloat } from "./dtype.js";
+import { add, neg } from "./elementwise.js";
 import { DtypeError, DydtError, ShapeError } from "./errors.js";
+import { matrixProduct } from "./linalg.js";
 import { broadcastTo, reshape } from "./movement.js";
-import { primitive } from "./primitive.js";
+import { primitive, type Primitive } from "./primitive.js";
+import { withRules } from "./rule.js";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "./shape.js";
 import { allocate, arrayOf, type Tensor } from "./tensor.js";
 
@@ -67,43 +75,59 @@ const divideRow = (x: Float64Array, i: number, k: number, by: number): void => {
 };
 
 /** The systems `[s, n, n]` with right-hand sides `[s, n, k]`, each solved on its own; with the transposed matrices if asked. */
-export const luSolve = primitive("linearSolve", (a: Tensor, b: Tensor, transposed: boolean = false): Tensor => {
-  const [systems, n, k] = [b.shape[0]!, b.shape[1]!, b.shape[2]!];
-  const out = allocate(b.shape, b.dtype);
-  const lu = new Float64Array(n * n);
-  const rows = new Int32Array(n);
-  const x = new Float64Array(n * k);
-  const matrices = arrayOf(a);
-  const right = arrayOf(b);
-  const to = arrayOf(out);
-  for (let s = 0; s < systems; s++) {
-    for (let i = 0; i < n * n; i++) lu[i] = matrices[a.offset + s * n * n + i]!;
-    const zero = factorize(lu, n, rows);
-    if (zero >= 0)
-      throw new SingularMatrixError(
-        `linearSolve got a singular matrix${systems > 1 ? `, number ${s} of ${systems},` : ""} of shape [${n}, ${n}]: pivot ${zero} is 0`,
-      );
-    const start = s * n * k;
-    if (transposed) {
-      for (let i = 0; i < n * k; i++) x[i] = right[b.offset + start + i]!;
-      for (let i = 0; i < n; i++) {
-        eliminate(lu, i, n, x, i, 0, i, k);
-        divideRow(x, i, k, lu[i * n + i]!);
+export const luSolve: Primitive<[a: Tensor, b: Tensor, transposed?: boolean]> = /* @__PURE__ */ withRules(
+  /* @__PURE__ */ primitive("linearSolve", (a: Tensor, b: Tensor, transposed: boolean = false): Tensor => {
+    const [systems, n, k] = [b.shape[0]!, b.shape[1]!, b.shape[2]!];
+    const out = allocate(b.shape, b.dtype);
+    const lu = new Float64Array(n * n);
+    const rows = new Int32Array(n);
+    const x = new Float64Array(n * k);
+    const matrices = arrayOf(a);
+    const right = arrayOf(b);
+    const to = arrayOf(out);
+    for (let s = 0; s < systems; s++) {
+      for (let i = 0; i < n * n; i++) lu[i] = matrices[a.offset + s * n * n + i]!;
+      const zero = factorize(lu, n, rows);
+      if (zero >= 0)
+        throw new SingularMatrixError(
+          `linearSolve got a singular matrix${systems > 1 ? `, number ${s} of ${systems},` : ""} of shape [${n}, ${n}]: pivot ${zero} is 0`,
+        );
+      const start = s * n * k;
+      if (transposed) {
+        for (let i = 0; i < n * k; i++) x[i] = right[b.offset + start + i]!;
+        for (let i = 0; i < n; i++) {
+          eliminate(lu, i, n, x, i, 0, i, k);
+          divideRow(x, i, k, lu[i * n + i]!);
+        }
+        for (let i = n - 1; i >= 0; i--) eliminate(lu, i, n, x, i, i + 1, n, k);
+        for (let i = 0; i < n; i++) for (let c = 0; c < k; c++) to[out.offset + start + rows[i]! * k + c] = x[i * k + c]!;
+      } else {
+        for (let i = 0; i < n; i++) for (let c = 0; c < k; c++) x[i * k + c] = right[b.offset + start + rows[i]! * k + c]!;
+        for (let i = 0; i < n; i++) eliminate(lu, i * n, 1, x, i, 0, i, k);
+        for (let i = n - 1; i >= 0; i--) {
+          eliminate(lu, i * n, 1, x, i, i + 1, n, k);
+          divideRow(x, i, k, lu[i * n + i]!);
+        }
+        for (let i = 0; i < n * k; i++) to[out.offset + start + i] = x[i]!;
       }
-      for (let i = n - 1; i >= 0; i--) eliminate(lu, i, n, x, i, i + 1, n, k);
-      for (let i = 0; i < n; i++) for (let c = 0; c < k; c++) to[out.offset + start + rows[i]! * k + c] = x[i * k + c]!;
-    } else {
-      for (let i = 0; i < n; i++) for (let c = 0; c < k; c++) x[i * k + c] = right[b.offset + start + rows[i]! * k + c]!;
-      for (let i = 0; i < n; i++) eliminate(lu, i * n, 1, x, i, 0, i, k);
-      for (let i = n - 1; i >= 0; i--) {
-        eliminate(lu, i * n, 1, x, i, i + 1, n, k);
-        divideRow(x, i, k, lu[i * n + i]!);
-      }
-      for (let i = 0; i < n * k; i++) to[out.offset + start + i] = x[i]!;
     }
-  }
-  return out;
-});
+    return out;
+  }),
+  {
+    vjp: (g, x, [ofMatrix, ofRight], a, _b, transposed = false) => {
+      const right = luSolve(a, g, !transposed);
+      if (ofMatrix === false) return [undefined, right, undefined];
+      const matrix = neg(transposed ? matrixProduct(x, right, false, true) : matrixProduct(right, x, false, true));
+      return [matrix, ofRight === false ? undefined : right, undefined];
+    },
+    jvp:
+      (x, a, _b, transposed = false) =>
+      ([ofMatrix, ofRight]) => {
+        const moved = ofMatrix === undefined ? undefined : neg(matrixProduct(ofMatrix, x, transposed, false));
+        return luSolve(a, moved === undefined ? (ofRight as Tensor) : ofRight === undefined ? moved : add(ofRight, moved), transposed);
+      },
+  },
+);
 
 /** Options of {@link linearSolve}. */
 export interface LinearSolveOptions {

@@ -3,11 +3,15 @@ import ndarray from "ndarray";
 import ops from "ndarray-ops";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { jsKernels } from "../src/backend/js.js";
-import type { BinaryOp, Kernels, MatmulLayout, Reduction, UnaryOp } from "../src/backend/kernels.js";
+import type { BinaryOp, Comparison, Kernels, MatmulLayout, Reduction, UnaryOp } from "../src/backend/kernels.js";
 import { loadWasmKernels } from "../src/backend/wasm.js";
+import { kernelBinary } from "../src/backend/wasm-binary.js";
 import type { TypedArray } from "../src/dtype.js";
+import { DtypeError, ShapeError } from "../src/errors.js";
+import { beginEpoch, endEpoch, recordingWith, type Recorder } from "../src/recorder.js";
 import { allocatingIn, createRegion, type Region } from "../src/region.js";
 import { alias, allocate, arrayOf, elementsOf, wrap, type Tensor } from "../src/tensor.js";
+import { adamUpdate } from "../src/updates.js";
 import { broadcastTriple, count } from "./reference.js";
 
 const loaded = loadWasmKernels();
@@ -496,6 +500,148 @@ describe("matrix products", () => {
   });
 });
 
+describe("comparisons and selections", () => {
+  // prettier-ignore
+  const comparisons = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual", "and", "or"] as const satisfies readonly Comparison[];
+  const bytes = (n: number, place: Place): Tensor =>
+    place === "heap" ? wrap(new Uint8Array(n), [n], "bool") : alias(allocate([n + 3], "bool"), [n], place === "inside" ? 3 : 0);
+  /** Numbers of which some are equal, and special ones. */
+  const few = fc.oneof(element, fc.constantFrom(...special), fc.integer({ min: -2, max: 2 }));
+
+  test.each(comparisons)("%s is that of the plain-JavaScript set, of any length, with one number on either side, wherever the operands lie", (op) => {
+    fc.assert(
+      fc.property(
+        floats,
+        length.chain((n) => fc.tuple(list(n, few), list(n, few))),
+        fc.constantFrom("none", "left", "right", "both"),
+        somePlaces,
+        (dtype, [x, y], single, where) => {
+          const n = x.length;
+          const side = (values: readonly number[], alone: boolean, place: Place): Tensor =>
+            alone && n > 0 ? put(values.slice(0, 1), [], dtype, place) : put(values, [n], dtype, place);
+          const of = (kernels: Kernels, places: readonly Place[]): TypedArray =>
+            inRegion(() => {
+              const a = side(x, single === "left" || single === "both", places[0]!);
+              const b = side(y, single === "right" || single === "both", places[1 % places.length]!);
+              const out = bytes(n, places[2 % places.length]!);
+              kernels.compare(op, a, b, out);
+              expect(neighboursKept(a) && neighboursKept(b)).toBe(true);
+              return elementsOf(out).slice();
+            });
+          expectBits(of(wasm, where), of(jsKernels, ["heap"]), op);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test("where takes the elements of one or the other, with the bits they have, rounded where a number is given", () => {
+    fc.assert(
+      fc.property(
+        floats,
+        length.chain((n) => fc.tuple(list(n, few), list(n, few), fc.array(fc.constantFrom(0, 1, 2, 128, 255), { minLength: n, maxLength: n }))),
+        fc.constantFrom("none", "left", "right", "both"),
+        somePlaces,
+        (dtype, [x, y, mask], single, where) => {
+          const shape = [x.length];
+          const run = (kernels: Kernels, [left, right]: readonly Tensor[], out: Tensor): void => {
+            const condition = bytes(mask.length, kernels === wasm ? where[0]! : "heap");
+            arrayOf(condition).set(mask, condition.offset);
+            const number = (values: readonly number[]): Tensor => wrap(Float64Array.of(values[0] ?? 0.1), [], "float64");
+            const a = single === "left" || single === "both" ? number(x) : left!;
+            const b = single === "right" || single === "both" ? number(y) : right!;
+            kernels.where(condition, a, b, out);
+          };
+          // prettier-ignore
+          expectBits(...both(dtype, shape, [{ values: x, shape }, { values: y, shape }], where, run));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("of operands that broadcast, of other types and of masks that are no bool go the general way", () => {
+    const x = wrap(Float64Array.from({ length: 24 }, (_, i) => i % 7), [3, 8], "float64"); // prettier-ignore
+    const row = wrap(Float64Array.from({ length: 8 }, (_, i) => i), [8], "float64"); // prettier-ignore
+    const whole = wrap(Int32Array.from({ length: 24 }, (_, i) => i % 5), [3, 8], "int32"); // prettier-ignore
+    const of = (kernels: Kernels): readonly (readonly number[])[] => {
+      const masks = [row, whole].map((other) => {
+        const out = wrap(new Uint8Array(24), [3, 8], "bool");
+        kernels.compare("less", x, other, out);
+        return out;
+      });
+      const chosen = [masks[0]!, whole, wrap(Uint8Array.of(1, 0, 1), [3, 1], "bool")].map((mask) => {
+        const out = wrap(new Float64Array(24), [3, 8], "float64");
+        kernels.where(mask, x, row, out);
+        return out;
+      });
+      return [...masks, ...chosen].map((out) => Array.from(elementsOf(out)));
+    };
+    expect(of(wasm)).toEqual(of(jsKernels));
+  });
+});
+
+describe("steps of Adam", () => {
+  const lists = length.chain((n) => fc.tuple(list(n), list(n), list(n), list(n)));
+  /** The results of one step, wherever operands and results lie. */
+  const stepped = (kernels: Kernels, dtype: Float, values: readonly (readonly number[])[], where: readonly Place[], run: (operands: readonly Tensor[], out: readonly Tensor[]) => void): readonly TypedArray[] =>
+    inRegion(() => {
+      const operands = values.map((v, i) => put(v, [v.length], dtype, where[i % where.length]!));
+      const out = values.slice(1).map((v, i) => put(v.map(() => 0), [v.length], dtype, where[(values.length + i) % where.length]!)); // prettier-ignore
+      run(operands, out);
+      expect([...operands, ...out].every(neighboursKept), kernels.name).toBe(true);
+      return out.map((x) => elementsOf(x).slice());
+    }); // prettier-ignore
+
+  test("have the bits of the plain-JavaScript set, NaN and infinities included", () => {
+    const part = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(floats, lists, fc.tuple(part, part, part, part, part), somePlaces, (dtype, values, [beta1, beta2, correction, epsilon, weight], where) => {
+        const numbers = { beta1, beta2, correction, epsilon, weight: -weight };
+        const step = (kernels: Kernels, places: readonly Place[]) =>
+          stepped(kernels, dtype, values, places, (x, out) => kernels.adam(x as [Tensor, Tensor, Tensor, Tensor], numbers, out as unknown as [Tensor, Tensor, Tensor]));
+        const wanted = step(jsKernels, ["heap"]);
+        step(wasm, where).forEach((got, i) => expectBits(got, wanted[i]!, `result ${i}`));
+      }),
+      { numRuns: 300 },
+    ); // prettier-ignore
+  });
+
+  test("in one pass have the bits of the operations that a recorder sees", () => {
+    const watcher: Recorder = { epoch: beginEpoch(), retains: false, watches: () => false, record: vi.fn() };
+    fc.assert(
+      fc.property(floats, lists, (dtype, values) => {
+        const [x, g, m, v] = values.map((each) => put(each, [each.length], dtype, "heap")) as [Tensor, Tensor, Tensor, Tensor];
+        const numbers = { beta1: 0.9, beta2: 0.999, correction: 1 - 0.999 ** 3, epsilon: 1e-8, weight: -1e-3 / (1 - 0.9 ** 3) };
+        const step = (): readonly Tensor[] => adamUpdate(x, g, m, v, numbers);
+        const operations = recordingWith([watcher], step);
+        step().forEach((result, i) => expectBits(elementsOf(result), elementsOf(operations[i]!)));
+      }),
+    );
+    endEpoch(watcher.epoch);
+    expect(watcher.record).toHaveBeenCalled();
+  });
+
+  test("say what does not fit", () => {
+    const numbers = { beta1: 0.9, beta2: 0.999, correction: 1, epsilon: 0, weight: -1 };
+    const [two, three] = [put([1, 2], [2], "float64", "heap"), put([1, 2, 3], [3], "float64", "heap")];
+    expect(() => adamUpdate(two, two, three, two, numbers)).toThrow(ShapeError);
+    expect(() => adamUpdate(two, put([1, 2], [2], "float32", "heap"), two, two, numbers)).toThrow(DtypeError);
+  });
+});
+
+describe("powers", () => {
+  test("of special numbers to special exponents have the bits of the plain-JavaScript set", () => {
+    const bases = [...special, 2, -2, 0.9999999999999999, 1.0000000000000002, 1e-310, 7, -7];
+    const exponents = [...special, 2, -2, 3, -3, 4, 1.5, -1.5, 1023, 1024, -1074, -1075, 2 ** 53, 2 ** 53 - 1, -(2 ** 53 - 1), 2 ** 65, 1e300];
+    const x = bases.flatMap((base) => exponents.map(() => base));
+    const y = bases.flatMap(() => exponents);
+    const operands = [x, y].map((values) => ({ values, shape: [values.length] }));
+    for (const dtype of ["float64", "float32"] as const)
+      expectBits(...both(dtype, [x.length], operands, ["region"], (kernels, [a, b], out) => kernels.binary("pow", a!, b!, out)));
+  });
+});
+
 describe("operands", () => {
   test("of other types, and types that differ, are computed as the plain-JavaScript set does", () => {
     const whole = wrap(Int32Array.of(1, -2, 3), [3], "int32");
@@ -594,6 +740,10 @@ describe("operands", () => {
     expect(() => wasm.innerProduct(out, x)).toThrow("was used after its tape region was released");
     expect(() => wasm.unary("tanh", out, x)).toThrow("was used after its tape region was released");
   });
+});
+
+test("the kernels take at most 40 KiB", () => {
+  expect(Buffer.from(kernelBinary, "base64").length).toBeLessThanOrEqual(40 * 1024);
 });
 
 describe("where WebAssembly or its SIMD instructions are missing", () => {

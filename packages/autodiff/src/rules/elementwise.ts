@@ -6,7 +6,7 @@ import {
   logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh, tanhSlope, where,
   type Operand, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry } from "../rule.js";
+import { bySlope, jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry } from "../rule.js";
 
 /**
  * A product ȳ ∂y/∂x, but 0 wherever ȳ is 0: a branch that `where` did not take has no say, even where its slope is infinite or NaN.
@@ -58,28 +58,53 @@ const densityAtZero = 0.3989422804014327; // 1 / √(2π)
 /** The rules of elementwise.ts in @dydt/tensor. */
 export const elementwiseRules: readonly VjpEntry[] = [
   vjpEntry(neg, (g) => neg(g)),
-  vjpEntry(square, (g, _y, x) => mul(g, mul(x, 2))),
-  vjpEntry(abs, (g, _y, x) => mul(g, sign(x))),
-  vjpEntry(relu, (g, _y, x) => mul(g, step(x))),
+  vjpEntry(
+    square,
+    bySlope((_y, x) => mul(x, 2)),
+  ),
+  vjpEntry(
+    abs,
+    bySlope((_y, x) => sign(x)),
+  ),
+  vjpEntry(
+    relu,
+    bySlope((_y, x) => step(x)),
+  ),
   vjpEntry(sqrt, (g, y) => absorbing(g, (safe) => div(g, mul(safe(y), 2)))),
   vjpEntry(reciprocal, (g, y) => absorbing(g, (safe) => neg(mul(g, square(safe(y)))))),
   vjpEntry(exp, (g, y) => absorbing(g, (safe) => mul(g, safe(y)))),
   vjpEntry(expm1, (g, y) => absorbing(g, (safe) => mul(g, add(safe(y), 1)))),
   vjpEntry(log, (g, _y, x) => absorbing(g, (safe) => div(g, safe(x)))),
   vjpEntry(log1p, (g, _y, x) => absorbing(g, (safe) => div(g, add(safe(x), 1)))),
-  vjpEntry(sin, (g, _y, x) => mul(g, cos(x))),
-  vjpEntry(cos, (g, _y, x) => neg(mul(g, sin(x)))),
+  vjpEntry(
+    sin,
+    bySlope((_y, x) => cos(x)),
+  ),
+  vjpEntry(
+    cos,
+    bySlope((_y, x) => neg(sin(x))),
+  ),
   vjpEntry(tanh, (g, y) => tanhSlope(g, y)),
   vjpEntry(
     tanhSlope,
     (z, _out, g, y) => unbroadcast(tanhSlope(z, y), g),
     (z, _out, g, y) => unbroadcast(mul(z, mul(mul(g, y), -2)), y),
   ),
-  vjpEntry(sigmoid, (g, y) => mul(g, mul(y, sub(1, y)))),
-  vjpEntry(softplus, (g, _y, x) => mul(g, sigmoid(x))),
-  vjpEntry(erf, (g, _y, x) => mul(g, mul(exp(neg(square(x))), 1.1283791670955126))),
-  vjpEntry(geluExact, (g, _y, x) =>
-    mul(g, add(mul(add(erf(mul(x, inverseRootOfTwo)), 1), 0.5), mul(x, mul(exp(mul(square(x), -0.5)), densityAtZero)))),
+  vjpEntry(
+    sigmoid,
+    bySlope((y) => mul(y, sub(1, y))),
+  ),
+  vjpEntry(
+    softplus,
+    bySlope((_y, x) => sigmoid(x)),
+  ),
+  vjpEntry(
+    erf,
+    bySlope((_y, x) => mul(exp(neg(square(x))), 1.1283791670955126)),
+  ),
+  vjpEntry(
+    geluExact,
+    bySlope((_y, x) => add(mul(add(erf(mul(x, inverseRootOfTwo)), 1), 0.5), mul(x, mul(exp(mul(square(x), -0.5)), densityAtZero)))),
   ),
   vjpEntry(
     add,
@@ -148,7 +173,7 @@ const chosenTangent = (primitive: Primitive<[Operand, Operand]>, beaten: (one: O
 };
 
 /** The forward rules of elementwise.ts in @dydt/tensor. */
-export const elementwiseTangents: readonly (readonly JvpEntry[])[] = [
+export const elementwiseTangents = (): readonly (readonly JvpEntry[])[] => [
   pointwise(elementwiseRules, [
     neg, square, abs, relu, sqrt, reciprocal, exp, expm1, log, log1p, sin, cos, tanh, sigmoid, softplus, erf, geluExact,
   ]), // prettier-ignore
@@ -168,8 +193,8 @@ export const elementwiseTangents: readonly (readonly JvpEntry[])[] = [
     jvpEntry(div, "linear", (t, y, _a, b) => neg(div(mul(t, y), b))),
     jvpEntry(
       pow,
-      (t, y, x, p) => mul(t, powerSlope(x, p, y)),
-      (t, y, x) => mul(t, mul(y, logarithmOfBase(x, y))),
+      bySlope((y, x, p) => powerSlope(x, p, y)),
+      bySlope((y, x) => mul(y, logarithmOfBase(x, y))),
     ),
     chosenTangent(maximum, less),
     chosenTangent(minimum, greater),

@@ -1,7 +1,7 @@
 /**
  * @file Rules of picking by index: each is the transpose of another one, or linear in what is added.
  */
-import { argMax, argMin, embedTaken, gather, oneHot, scatterAdd, take, zerosLike } from "@dydt/tensor";
+import { argMax, argMin, embedTaken, gather, scatterAdd, take, zerosLike } from "@dydt/tensor";
 import { jvpEntry, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry } from "../rule.js";
 
 /** The rules of indexing.ts and extremes.ts in @dydt/tensor. */
@@ -16,11 +16,11 @@ export const indexingRules: readonly VjpEntry[] = [
     (g, _y, _x, index, _updates, axis) => gather(g, index, axis),
     null,
   ),
-  ...[argMax, argMin, oneHot].map((one) => withoutDerivative(one)),
+  ...[argMax, argMin].map((one) => withoutDerivative(one)),
 ];
 
 /** The forward rules of indexing.ts in @dydt/tensor. */
-export const indexingTangents: readonly JvpEntry[] = [
+export const indexingTangents = (): readonly JvpEntry[] => [
   jvpEntry(take, "linear", null, null),
   jvpEntry(embedTaken, "linear", null, null, null),
   jvpEntry(gather, "linear", null, null),

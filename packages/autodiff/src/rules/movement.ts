@@ -61,7 +61,7 @@ export const movementRules: readonly VjpEntry[] = [
 ];
 
 /** The forward rules of movement.ts, slicing.ts and joining.ts in @dydt/tensor. */
-export const movementTangents: readonly JvpEntry[] = [
+export const movementTangents = (): readonly JvpEntry[] => [
   jvpEntry(copy, "linear"),
   jvpEntry(identity, "linear"),
   jvpEntry(reshape, "linear", null),

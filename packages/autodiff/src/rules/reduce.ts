@@ -103,12 +103,12 @@ const extremumTangent = (primitive: Primitive<[Tensor, ReduceOptions?]>): JvpEnt
   );
 
 /** The forward rules of reduce.ts in @dydt/tensor. */
-export const reduceTangents: readonly JvpEntry[] = [
+export const reduceTangents = (): readonly JvpEntry[] => [
   jvpEntry(sum, "linear", null),
   extremumTangent(max),
   extremumTangent(min),
   jvpEntry(prod, (t, y, x, options) => sum(mul(t, productSlopes(full(y.shape, 1, { dtype: y.dtype }), x, options)), options), null),
-  jointJvpEntry(weightedSum, ([ofBase, ofWeights, ofTerms], _y, _base, weights, terms) => {
+  jointJvpEntry(weightedSum, (_y, _base, weights, terms) => ([ofBase, ofWeights, ofTerms]) => {
     const moving = (ofTerms as readonly (Tensor | undefined)[] | undefined)?.flatMap((t, i) => (t === undefined ? [] : [{ t, i }])) ?? [];
     const moved =
       moving.length === 0

@@ -8,4 +8,4 @@ import { jvpEntry, vjpEntry, type JvpEntry, type VjpEntry } from "../rule.js";
 export const scanRules: readonly VjpEntry[] = [vjpEntry(cumsum, (g, _y, _x, axis, reverse = false) => cumsum(g, axis, !reverse), null, null)];
 
 /** The forward rules of scan.ts in @dydt/tensor. */
-export const scanTangents: readonly JvpEntry[] = [jvpEntry(cumsum, "linear", null, null)];
+export const scanTangents = (): readonly JvpEntry[] => [jvpEntry(cumsum, "linear", null, null)];

@@ -8,12 +8,11 @@
  * rule says so. A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, tables 13.1 and 13.2.
  */
 import {
-  abs, add, affineProduct, at, cast, concat, cos, div, erf, exp, expm1, full, geluExact, isTensor, log, log1p, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
+  abs, add, affineMoved, affineProduct, at, cast, concat, cos, div, erf, exp, expm1, full, geluExact, isTensor, log, log1p, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
   reciprocal, relu, reshape, scatterAdd, sigmoid, sin, slice, softplus, sqrt, square, stack, step, sub, tanh, tanhSlope, transpose, weightedSum, where, zerosLike, type FusedActivation,
   type Primitive, type ReduceOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import type { Tangent } from "../rule.js";
-import { affineMoved } from "./linalg.js";
 
 /** Coefficients of a path, its value first; undefined where zero. Shorter ones go on with zeros. */
 export type Jet = readonly Tangent[];

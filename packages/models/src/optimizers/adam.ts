@@ -7,7 +7,7 @@
  *
  * D. P. Kingma, J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, algorithm 1. β₁ᵗ and β₂ᵗ are products that grow by a factor each update.
  */
-import { checkOptions, mapTree, weightedSum, zerosLike, zipTrees } from "@dydt/tensor";
+import { adamUpdate, checkOptions, leavesLike, leavesOf, mapTree, unflatten, zerosLike } from "@dydt/tensor";
 import { requireBetween } from "../options.js";
 import { numberOf, requireSameForm, scheduleOf, treeOf, type Optimizer, type Rate } from "./optimizer.js";
 
@@ -50,23 +50,24 @@ export const adam = (rate: Rate, options: AdamOptions = {}): Optimizer => {
       requireSameForm("adam", gradient, parameters);
       const beta1Power = numberOf("adam", state, "beta1Power") * beta1;
       const beta2Power = numberOf("adam", state, "beta2Power") * beta2;
-      const weights = [-rateAt(state.iteration) / (1 - beta1Power)];
-      const mean = zipTrees((m, g) => weightedSum(null, [beta1, 1 - beta1], [m, g]), treeOf("adam", state, "mean"), gradient);
-      const meanSquare = zipTrees((v, g) => weightedSum(null, [beta2, 1 - beta2], [v, g.square()]), treeOf("adam", state, "meanSquare"), gradient);
-      const step = zipTrees(
-        (m, v) =>
-          m.div(
-            v
-              .div(1 - beta2Power)
-              .sqrt()
-              .add(epsilon),
-          ),
-        mean,
-        meanSquare,
-      );
+      const weight = -rateAt(state.iteration) / (1 - beta1Power);
+      const numbers = { beta1, beta2, correction: 1 - beta2Power, epsilon, weight };
+      const means = leavesLike(parameters, treeOf("adam", state, "mean"));
+      const meanSquares = leavesLike(parameters, treeOf("adam", state, "meanSquare"));
+      const gradients = leavesLike(parameters, gradient);
+      const stepped = leavesOf(parameters).map((x, i) => adamUpdate(x, gradients[i]!, means[i]!, meanSquares[i]!, numbers));
+      const treeOfResults = (which: 0 | 1 | 2) =>
+        unflatten(
+          parameters,
+          stepped.map((results) => results[which]),
+        );
       return {
-        parameters: zipTrees((x, s) => weightedSum(x, weights, [s]), parameters, step),
-        state: { iteration: state.iteration + 1, trees: { mean, meanSquare }, numbers: { beta1Power, beta2Power } },
+        parameters: treeOfResults(0),
+        state: {
+          iteration: state.iteration + 1,
+          trees: { mean: treeOfResults(1), meanSquare: treeOfResults(2) },
+          numbers: { beta1Power, beta2Power },
+        },
       };
     },
   });

@@ -9,9 +9,12 @@
 import { abs, max, OptionError, scope } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import type { ReverseStats } from "../problem.js";
-import type { Leaves, Step } from "../step.js";
-import { checkBackward, strictest, type BackwardOptions } from "./backward.js";
-import { differentiatedBy, solveForward, type States } from "./continuous.js";
+import type { EmbeddedStep, Leaves, Step } from "../step.js";
+import type { States } from "./adjoint-equation.js";
+import { strictest } from "./backward.js";
+import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { differentiatedBy } from "./continuous.js";
+import { solveForward } from "./forward-run.js";
 
 /** Options of {@link backsolveAdjoint}. */
 export interface BacksolveAdjointOptions<R extends Step = Step> extends BackwardOptions<R> {
@@ -63,7 +66,7 @@ const driftOf = (rtol: number, atol: number) => {
  * )(k);
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
  */
-export const backsolveAdjoint = <R extends Step = Step>(options: BacksolveAdjointOptions<R> = {}): ContinuousAdjoint<Step> => {
+export const backsolveAdjoint = <R extends Step = EmbeddedStep>(options: BacksolveAdjointOptions<R> = {}): ContinuousAdjoint<Step> => {
   checkBackward("backsolveAdjoint", options, ["restart"]);
   const { restart = true } = options;
   if (typeof restart !== "boolean") throw new OptionError(`backsolveAdjoint got restart ${String(restart)}: true or false`);

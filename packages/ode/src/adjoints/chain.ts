@@ -5,12 +5,13 @@
  * forward and back differs between the forward solve and the reverse: that is its mode.
  */
 import type { Chain, Kept } from "@dydt/autodiff";
-import { allocatingIn, copy, heap } from "@dydt/tensor";
+import { allocatingIn, heap } from "@dydt/tensor";
 import type { Problem } from "../problem.js";
 import type { Leaves, Step } from "../step.js";
 import type { CheckpointStore } from "./checkpoint-store.js";
 import type { Ended } from "./stages.js";
-import type { WorkingState } from "./taped-step.js";
+import { copies } from "./regions.js";
+import type { WorkingState } from "./replay.js";
 
 /** A state that was reached, with the step that ended there where that is kept. */
 export interface Reached extends WorkingState {
@@ -35,7 +36,7 @@ export interface SolveChain extends Chain {
 }
 
 /** Copies on the heap. */
-export const keepOnHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
+export const keepOnHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => copies(leaves));
 
 /** The chain of a problem, at its first state. */
 export const createChain = <R extends Step>({ y0 }: Problem<R>, store: CheckpointStore, first: WorkingState, keepsStages = false): SolveChain => {

@@ -2,8 +2,9 @@
  * @file Where checkpoints lie: one region, whose blocks are used again, every byte counted; and the slow level of schedules that have one.
  */
 import { slowLevel, type CheckpointStorage, type Level, type SlowLevel } from "@dydt/autodiff";
-import { allocatingIn, carriedAlong, closeWithOwner, copy, createRegion, currentRegion, heap, recycle } from "@dydt/tensor";
+import { allocatingIn, carriedAlong, recycle } from "@dydt/tensor";
 import type { Leaves } from "../step.js";
+import { copies, keepFor } from "./regions.js";
 
 /** The place of the state before the last step, which stays at hand between the forward solve and the reverse. */
 export const atHand = -1;
@@ -26,16 +27,16 @@ export interface CheckpointStore {
  * @param storage - what holds the slow level; default memory.
  */
 export const createCheckpointStore = (storage?: CheckpointStorage): CheckpointStore => {
-  const region = createRegion("store");
   const states = new Map<number, Leaves>();
+  const region = keepFor(states); // known to the store alone, and so collected with it
   let slow: SlowLevel | undefined; // made when it is wanted: most schedules have one level
-  const store: CheckpointStore = Object.freeze({
+  return Object.freeze({
     store: (state: number, leaves: Leaves, level: Level = "ram") => {
       if (level === "slow") (slow ??= slowLevel(storage)).store(state, leaves);
       else
         states.set(
           state,
-          allocatingIn(region, () => leaves.map((leaf) => copy(leaf))),
+          allocatingIn(region, () => copies(leaves)),
         );
     },
     restore: (state: number) => {
@@ -56,8 +57,4 @@ export const createCheckpointStore = (storage?: CheckpointStorage): CheckpointSt
       region.close();
     },
   });
-  const owner = currentRegion();
-  if (owner === heap) closeWithOwner(store, region);
-  else owner.adopt(region);
-  return store;
 };

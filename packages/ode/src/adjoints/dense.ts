@@ -6,14 +6,17 @@
  * All steps are kept with their stages; or states only, some of them, and the steps between two of these are run again when the backward solve comes there.
  * SciML's interpolating adjoint: C. Rackauckas et al., Universal Differential Equations for Scientific Machine Learning, 2020.
  */
-import { allocatingIn, copy, OptionError, recycle, type Region } from "@dydt/tensor";
+import { allocatingIn, OptionError, recycle, type Region } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import { eventful } from "../events.js";
 import type { Problem, ReverseStats } from "../problem.js";
-import type { DenseStep, Leaves, Step } from "../step.js";
-import { checkBackward, type BackwardOptions } from "./backward.js";
-import { differentiatedBy, keepFor, solveForward, type Forward, type StateAt, type States } from "./continuous.js";
+import type { DenseStep, EmbeddedStep, Leaves, Step } from "../step.js";
+import type { StateAt, States } from "./adjoint-equation.js";
+import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { differentiatedBy } from "./continuous.js";
+import { solveForward, type Forward } from "./forward-run.js";
 import { betweenSteps, requireDense, runAgain, type Rerun } from "./kept-steps.js";
+import { copies, keepFor } from "./regions.js";
 
 /** Options of {@link denseAdjoint}. */
 export interface DenseAdjointOptions<R extends Step = Step> extends BackwardOptions<R> {
@@ -32,7 +35,7 @@ export interface Lookup<R extends Step> {
 const keepSteps = <R extends Step>(problem: Problem<R>): Lookup<R> => {
   const steps: DenseStep[] = [];
   const region = keepFor(steps);
-  const forward = solveForward(problem, region, (step) => void steps.push(requireDense(step)));
+  const forward = solveForward(problem, { place: region, look: (step) => void steps.push(requireDense(step)) });
   return { forward, heldBytes: () => region.used, states: () => ({ enter: (from, to) => betweenSteps(steps, from, to) }) };
 };
 
@@ -51,17 +54,18 @@ const keepStates = <R extends Step>(problem: Problem<R>, n: number): Lookup<R> =
   let kept: readonly Kept[] = [{ step: 0, y: problem.y0, changed: false }];
   let stride = 1;
   let count = 0;
-  const forward = solveForward(problem, "regions", (step) => {
+  const look = (step: R): void => {
     requireDense(step);
     count++;
     const changed = eventful(step)?.end !== undefined;
     if (count % stride !== 0 && !changed) return;
-    kept = [...kept, { step: count, y: allocatingIn(region, () => step.y1.map((leaf) => copy(leaf))), changed }];
+    kept = [...kept, { step: count, y: allocatingIn(region, () => copies(step.y1)), changed }];
     while (kept.filter(({ changed }) => !changed).length > n) {
       stride *= 2;
       kept = kept.filter((state) => keepsState(state, stride, region));
     }
-  });
+  };
+  const forward = solveForward(problem, { look });
   return { forward, heldBytes: () => (void owner, region.used), states: () => runningAgain(forward, kept) };
 };
 
@@ -72,31 +76,33 @@ const keepsState = ({ step, y, changed }: Kept, stride: number, region: Region):
 };
 
 /** Looks up states by running the steps between kept ones again; the last two stretches that were needed are at hand. */
-const runningAgain = <R extends Step>({ problem, grid }: Forward<R>, kept: readonly Kept[]): States => {
+const runningAgain = <R extends Step>({ problem, times }: Forward<R>, kept: readonly Kept[]): States => {
   let advanced = 0;
   let atHand: readonly { readonly from: number; readonly rerun: Rerun }[] = [];
   const segment = (from: number): readonly DenseStep[] => {
     const found = atHand.find((one) => one.from === from);
     if (found !== undefined) return found.rerun.steps;
     const first = kept[from]!.step;
-    const last = kept[from + 1]?.step ?? grid.length - 1;
-    const rerun = runAgain(problem, grid.slice(first, last + 1), kept[from]!.y);
+    const last = kept[from + 1]?.step ?? times.length - 1;
+    const rerun = runAgain(problem, times.slice(first, last + 1), kept[from]!.y);
     advanced += last - first;
     atHand.slice(1).forEach(({ rerun: { region } }) => region.close());
     atHand = [{ from, rerun }, ...atHand.slice(0, 1)];
     return rerun.steps;
   };
-  const forwards = grid[grid.length - 1]! >= grid[0]!;
-  const startOf = ({ step }: Kept): number => grid[step]!;
+  const forwards = times[times.length - 1]! >= times[0]!;
+  const startOf = ({ step }: Kept): number => times[step]!;
   return {
     enter: (from, to): StateAt => {
       const [low, high] = from < to ? [from, to] : [to, from];
+      let found: { readonly which: number; readonly at: StateAt } | undefined;
       return (t) => {
         // The last kept state before t in the order of the solve, of those whose stretch reaches into this one.
         let which = kept.length - 1;
         const begins = (time: number): boolean => (forwards ? time <= t && time < high : time >= t && time > low);
-        while (which > 0 && (!begins(startOf(kept[which]!)) || startOf(kept[which]!) === grid[grid.length - 1])) which--;
-        return betweenSteps(segment(which), from, to)(t);
+        while (which > 0 && (!begins(startOf(kept[which]!)) || startOf(kept[which]!) === times[times.length - 1])) which--;
+        if (found?.which !== which) found = { which, at: betweenSteps(segment(which), from, to) };
+        return found.at(t);
       };
     },
     report: (): Partial<ReverseStats> => {
@@ -131,7 +137,7 @@ export const checkSegments = (name: string, segments: number | undefined): void 
  * )(k);
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
  */
-export const denseAdjoint = <R extends Step = Step>(options: DenseAdjointOptions<R> = {}): ContinuousAdjoint<DenseStep> => {
+export const denseAdjoint = <R extends Step = EmbeddedStep>(options: DenseAdjointOptions<R> = {}): ContinuousAdjoint<DenseStep> => {
   checkBackward("denseAdjoint", options, ["segments"]);
   checkSegments("denseAdjoint", options.segments);
   return Object.freeze({

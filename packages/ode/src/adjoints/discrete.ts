@@ -16,9 +16,9 @@ import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";
 import { createChain, keepOnHeap } from "./chain.js";
 import { atHand, createCheckpointStore, type CheckpointStore } from "./checkpoint-store.js";
+import { replayOf, type Granularity, type WorkingState } from "./replay.js";
 import { reverseSolve } from "./reverse.js";
 import { watchSlopes } from "./stages.js";
-import { replayOf, type Granularity, type WorkingState } from "./taped-step.js";
 
 /** Options of {@link discreteAdjoint}. */
 export interface DiscreteAdjointOptions {
@@ -123,17 +123,18 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     else drain();
 
     const outputs = collector.outputs();
-    const replay = replayOf(problem, collector, tape, run.control.tolerances);
+    const { times, largest, happenings } = collector;
+    const replay = replayOf({ problem, times, largest, happenings, tolerances: run.control.tolerances }, tape);
     return {
       outputs,
-      grid: collector.times,
+      grid: times,
       pullback: (cotangents, captured) =>
         reverseSolve(replay, chain, store, outputs.y1, cotangents, captured, () => {
           const stored = prepared;
           prepared = undefined;
           if (stored !== undefined) return stored();
           chain.setWorking(first);
-          execute(schedule, collector.times.length - 1, chain).finish();
+          execute(schedule, times.length - 1, chain).finish();
         }),
     };
   }

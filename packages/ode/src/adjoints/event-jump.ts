@@ -12,17 +12,8 @@ import { tensor, zerosLike, type Tensor } from "@dydt/tensor";
 import { EventError } from "../errors.js";
 import type { Problem } from "../problem.js";
 import type { Leaves, Step } from "../step.js";
-
-/** An event that happened. */
-export interface Mark {
-  readonly event: number;
-  readonly t: number;
-  /** Which of that event's rows it is. */
-  readonly row: number;
-  /** Whether the solve went on from another state, and whether it ended here. */
-  readonly changes: boolean;
-  readonly terminal: boolean;
-}
+import { plus } from "./cotangents.js";
+import type { Mark } from "./forward-run.js";
 
 /** Cotangents before an event. */
 export interface Jumped {
@@ -79,7 +70,7 @@ export const jumpBack = <R extends Step>(
     return (a ?? zerosLike(x)).add(shift);
   });
   return {
-    costate: pulled.slice(0, n).map((part, i) => (through ? part : part === undefined ? costate[i] : (costate[i]?.add(part) ?? part))),
+    costate: pulled.slice(0, n).map((part, i) => (through ? part : plus(costate[i], part))),
     params: pulled.slice(n),
   };
 };

@@ -6,16 +6,20 @@
  * One step's pullback is linear in the cotangents w of its end: w ↦ Aᵀw + g. Put on a tape itself, it gives A s for any number of directions s, one walk each.
  * Nothing is stored but the sensitivities. E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, I.14.
  */
-import { SecondDerivativeError, tapeOver, type Cotangent } from "@dydt/autodiff";
-import { allocatingIn, checkOptions, copy, createRegion, currentRegion, elementsOf, formatShape, isCarried, isWatched, meterBytes, OptionError, tensor, zerosLike, type Region, type Tensor } from "@dydt/tensor"; // prettier-ignore
-import { differentiableTimes, type Adjoint, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
-import { begin, type Run } from "../integrate.js";
-import { collect, type Collector, type Outputs } from "../outcome.js";
+import { SecondDerivativeError, type Cotangent } from "@dydt/autodiff";
+import { allocatingIn, checkOptions, createRegion, formatShape, isCarried, isWatched, OptionError, tensor, type Tensor } from "@dydt/tensor";
+import type { Adjoint, Differentiated, InputCotangents, OutputCotangents } from "../adjoint.js";
 import type { Problem } from "../problem.js";
-import type { Step } from "../step.js";
+import type { Leaves, Step } from "../step.js";
 import { timeValue } from "../time.js";
+import { accounted } from "./account.js";
+import { columnMap, inner, tapedMap, unitsOf } from "./affine-map.js";
+import { bring, rowOf } from "./cotangents.js";
 import { discreteAdjoint } from "./discrete.js";
-import { replayOf, replayStep, reverseStep, type Replay, type WorkingState } from "./taped-step.js";
+import { solveForward } from "./forward-run.js";
+import { alternating, copies } from "./regions.js";
+import { replayOf, replayStep, type Replay, type WorkingState } from "./replay.js";
+import { reverseStart, reverseStep } from "./taped-step.js";
 
 /** Options of {@link forwardSensitivity}. */
 export interface ForwardSensitivityOptions {
@@ -23,60 +27,19 @@ export interface ForwardSensitivityOptions {
   readonly components?: number;
 }
 
-/** One component of the inputs, with the sensitivities of the state and its carry to it. */
-interface Direction {
-  /** Of y, carry and the origin of the segment. */
-  readonly state: readonly Cotangent[];
-  /** Of captured tensors and times: constant. */
-  readonly inputs: readonly Cotangent[];
-}
-
-const inner = (a: readonly Cotangent[], b: readonly Cotangent[]): number =>
-  a.reduce((total, x, i) => {
-    const y = b[i];
-    if (x === undefined || y === undefined) return total;
-    const [left, right] = [elementsOf(x), elementsOf(y)];
-    let sum = 0;
-    for (let k = 0; k < left.length; k++) sum += left[k]! * right[k]!;
-    return total + sum;
-  }, 0);
-
-/** The unit tensors of the form of x. */
-const unitsOf = (x: Tensor): readonly Tensor[] =>
-  Array.from({ length: x.size }, (_, k) => {
-    const values = new Float64Array(x.size);
-    values[k] = 1;
-    return tensor(values, { shape: x.shape }).cast(x.dtype);
-  });
-
-/** An affine map, ready to be applied the other way round. */
-interface Affine {
-  /** g; entries that are undefined are zero. */
-  readonly constant: readonly Cotangent[];
-  /** s ↦ A s. */
-  readonly push: (s: readonly Cotangent[]) => readonly Cotangent[];
-}
-
-type Pullback = (w: readonly Tensor[]) => readonly Cotangent[];
-
-/** w ↦ Aᵀw + g on a tape. */
-const tapedMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
-  const w = ends.map((end) => zerosLike(end));
-  let pulled: readonly Cotangent[] = [];
-  const { reverse } = tapeOver(() => (pulled = pullback(w)).filter((part) => part !== undefined), w);
-  return { constant: pulled, push: (s) => reverse(s.filter((_, i) => pulled[i] !== undefined)) };
-};
-
-/** The same by its columns, one for each component of w: where the pullback cannot be recorded, as at events. */
-const columnMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
-  const zero = ends.map((end) => zerosLike(end));
-  const constant = pullback(zero);
-  const columns = ends.map((end, i) => unitsOf(end).map((unit) => pullback(zero.map((w, k) => (k === i ? unit : w)))));
-  const push = (s: readonly Cotangent[]): readonly Cotangent[] => {
-    const base = inner(constant, s);
-    return ends.map((end, i) => tensor(columns[i]!.map((column) => inner(column, s) - base), { shape: end.shape }).cast(end.dtype)); // prettier-ignore
-  };
-  return { constant, push };
+/** The inputs y0, captured tensors and times, and which of them are followed. @throws OptionError for more components than allowed. */
+const followedOf = (y0: Leaves, extra: readonly Tensor[], isWanted: (x: Tensor) => boolean, most: number) => {
+  const inputs = [...y0, ...extra];
+  // One tensor may be several of the times: it is one direction, and told once.
+  const follows = [...y0.map(isWanted), ...extra.map((x, i) => extra.indexOf(x) === i && isWanted(x))];
+  const followed = inputs.filter((_, i) => follows[i]!);
+  const count = followed.reduce((total, x) => total + x.size, 0);
+  if (count > most)
+    throw new OptionError(
+      `forwardSensitivity would follow ${count} components (of shapes ${followed.map((x) => formatShape(x.shape)).join(", ")}), more than ${most}: ` +
+        `take discreteAdjoint(), whose cost does not depend on their number, or allow more with components: ${count}`,
+    );
+  return { inputs, follows };
 };
 
 const pullForward = <R extends Step>(
@@ -86,119 +49,74 @@ const pullForward = <R extends Step>(
   cotangents: OutputCotangents,
   captured: readonly Tensor[],
 ): InputCotangents => {
-  const { problem, times } = replay;
-  const { stats, solver, term, y0 } = problem;
-  const isState = solver.carries === "state";
-  const times0 = differentiableTimes(problem);
-  const extra = [...captured, ...times0];
-  // One tensor may be several of the times: it is one direction, and told once.
-  const follows = (x: Tensor, i: number): boolean => extra.indexOf(x) === i && isWanted(x);
-  const followed = [...y0.filter(isWanted), ...extra.filter(follows)];
-  const count = followed.reduce((total, x) => total + x.size, 0);
-  if (count > most)
-    throw new OptionError(
-      `forwardSensitivity would follow ${count} components (of shapes ${followed.map((x) => formatShape(x.shape)).join(", ")}), more than ${most}: ` +
-        `take discreteAdjoint(), whose cost does not depend on their number, or allow more with components: ${count}`,
-    );
-  const before = stats.evaluations;
-  const peak = meterBytes();
-  const outside = currentRegion();
+  const { problem, times, inputTimes } = replay;
+  const { stats, solver, term, t0, y0 } = problem;
+  const n = y0.length;
+  const extra = [...captured, ...inputTimes];
+  const { inputs, follows } = followedOf(y0, extra, isWanted, most);
   const tape = createRegion("tape");
-  const pair: readonly [Region, Region] = [createRegion("tape"), createRegion("tape")];
-  let which: 0 | 1 = 0;
-  const keep = <T>(body: () => T): T => allocatingIn(pair[which], body);
-  const none = extra.map((): Cotangent => undefined);
-  const origin = tensor(0);
-
-  /** What the directions and the working state become; what was kept before is released. */
-  const advance = (next: () => { readonly working: WorkingState; readonly states: readonly (readonly Cotangent[])[] }) => {
-    const made = allocatingIn(tape, next);
-    which = which === 0 ? 1 : 0;
-    pair[which].reset();
-    const kept = keep(() => ({
-      working: { y: made.working.y.map((leaf) => copy(leaf)), carry: made.working.carry?.map((leaf) => copy(leaf)) },
-      states: made.states.map((state) => state.map((part) => (part === undefined ? part : copy(part)))),
-    }));
-    tape.reset();
-    return kept;
+  const kept = alternating("tape");
+  const account = {
+    stats,
+    report: () => ({ advanced: 0, taped: times.length - 1 }),
+    close: () => [tape, kept].forEach((one) => one.close()),
   };
-
-  try {
-    let directions: readonly Direction[] = [
-      ...y0.flatMap((x, i) =>
-        (isWanted(x) ? unitsOf(x) : []).map((unit): Direction => ({ state: y0.map((_, k) => (k === i ? unit : undefined)), inputs: none })),
-      ),
-      ...extra.flatMap((x, i) =>
-        (follows(x, i) ? unitsOf(x) : []).map((unit): Direction => ({
-          state: y0.map(() => undefined),
-          inputs: extra.map((_, k) => (k === i ? unit : undefined)),
-        })),
-      ),
-    ];
-    const gradient = directions.map(() => 0);
-    const collectFrom = (cotangent: readonly Cotangent[]): void =>
-      directions.forEach(({ state, inputs }, k) => (gradient[k]! += inner(cotangent, [...state, ...inputs])));
-    for (let i = 0; i < replay.firstSave[0]!; i++) collectFrom(cotangents.ys.map((all) => all?.at(i)));
-
+  return accounted(account, () => {
+    const none = extra.map((): Cotangent => undefined);
+    const origin = tensor(0);
+    const directions = inputs.flatMap((x, i) => (follows[i]! ? unitsOf(x).map((unit) => inputs.map((_, k) => (k === i ? unit : undefined))) : []));
+    const ofInputs = directions.map((direction) => direction.slice(n)); // of captured tensors and times: constant
+    /** Of y, the carry and the origin of the segment, for each direction. */
+    let states: readonly (readonly Cotangent[])[] = directions.map((direction) => direction.slice(0, n));
     let working: WorkingState = { y: y0, carry: undefined };
-    if (isState) {
-      const kept = advance(() => {
-        let carry: readonly Tensor[] = solver.start(term, problem.t0, y0);
-        const { push } = tapedMap((w) => {
-          const taped = tapeOver(() => (carry = solver.start(term, problem.t0, y0)), [...y0, ...extra]);
-          return taped.reverse(w);
-        }, carry);
-        return { working: { y: y0, carry }, states: directions.map(({ state, inputs }) => [...state, ...push([...state, ...inputs])]) };
-      });
-      working = kept.working;
-      directions = directions.map(({ inputs }, k) => ({ state: kept.states[k]!, inputs }));
-    }
-    directions = directions.map(({ state, inputs }) => ({ state: [...state, undefined], inputs }));
+    const all = (): readonly (readonly Cotangent[])[] => states.map((state, k) => [...state, ...ofInputs[k]!]);
+    const gradient = directions.map(() => 0);
+    const collectFrom = (cotangent: readonly Cotangent[]): void => all().forEach((direction, k) => (gradient[k]! += inner(cotangent, direction)));
+    /** What the working state and the directions become; what was kept before is released. */
+    const advance = (next: () => readonly [WorkingState, typeof states]): void => {
+      const [{ y, carry }, made] = allocatingIn(tape, next);
+      [working, states] = kept.keep(() => [{ y: copies(y), carry: carry && copies(carry) }, made.map(bring)]);
+      tape.reset();
+    };
 
-    for (let j = 0; j + 1 < times.length; j++) {
-      const at = working;
-      const kept = advance(() => {
-        const n = y0.length;
-        const c = at.carry?.length ?? 0;
-        const after = isState ? replayStep(replay, j, at) : undefined;
-        let y1: readonly Tensor[] = [];
-        const map = replay.happenings.has(j) ? columnMap : tapedMap;
-        const { constant, push } = map(
-          (w) => {
-            const end = { y: w.slice(0, n), carry: w.slice(n, n + c), origin: w[n + c] };
-            const reversed = reverseStep(replay, j, at, cotangents, captured, end, none);
-            y1 = reversed.y1;
-            return [...reversed.y, ...reversed.carry, reversed.origin, ...reversed.accumulated];
-          },
-          [...at.y, ...(at.carry ?? []), origin],
-        );
-        collectFrom(constant);
-        return {
-          working: { y: after?.y1 ?? y1, carry: after?.carry },
-          states: directions.map(({ state, inputs }) => push([...state, ...inputs])),
-        };
+    for (let i = 0; i < replay.firstSave[0]!; i++) collectFrom(rowOf(cotangents.ys, i));
+    if (solver.carries === "state")
+      advance(() => {
+        const carry = solver.start(term, t0, y0);
+        const before = { y: y0.map((): Cotangent => undefined), origin: undefined, accumulated: none };
+        const { push } = tapedMap((w) => {
+          const { y, accumulated } = reverseStart(replay, captured, { ...before, carry: w });
+          return [...y, ...accumulated];
+        }, carry);
+        return [{ y: y0, carry }, all().map((direction, k) => [...states[k]!, ...push(direction)])];
       });
-      working = kept.working;
-      directions = directions.map(({ inputs }, k) => ({ state: kept.states[k]!, inputs }));
-    }
+    states = states.map((state) => [...state, undefined]);
+    for (let j = 0; j + 1 < times.length; j++)
+      advance(() => {
+        const before = working;
+        const c = before.carry?.length ?? 0;
+        const after = before.carry === undefined ? undefined : replayStep(replay, j, before);
+        let y1: Leaves = [];
+        const pullback = (w: readonly Tensor[]): readonly Cotangent[] => {
+          const end = { y: w.slice(0, n), carry: w.slice(n, n + c), origin: w[n + c], accumulated: none };
+          const reversed = reverseStep(replay, j, before, cotangents, captured, end);
+          y1 = reversed.y1;
+          return [...reversed.y, ...reversed.carry, reversed.origin, ...reversed.accumulated];
+        };
+        const { constant, push } = (replay.happenings.has(j) ? columnMap : tapedMap)(pullback, [...before.y, ...(before.carry ?? []), origin]);
+        collectFrom(constant);
+        return [{ y: after?.y1 ?? y1, carry: after?.carry }, all().map(push)];
+      });
     collectFrom(cotangents.y1);
-    return allocatingIn(outside, () => {
-      let next = 0;
-      const take = (x: Tensor, wanted: boolean): Cotangent => {
-        if (!wanted) return undefined;
-        return tensor(gradient.slice(next, (next += x.size)), { shape: x.shape }).cast(x.dtype);
-      };
-      const ofState = y0.map((x) => take(x, isWanted(x)));
-      const ofExtra = extra.map((x, i) => take(x, follows(x, i)));
-      return { y0: ofState, captured: ofExtra.slice(0, captured.length), times: ofExtra.slice(captured.length) };
+
+    let next = 0;
+    const gradients = inputs.map((x, i) => {
+      if (!follows[i]!) return undefined;
+      return tensor(gradient.slice(next, (next += x.size)), { shape: x.shape }).cast(x.dtype);
     });
-  } finally {
-    tape.close();
-    pair.forEach((region) => region.close());
-    stats.reverse = { advanced: 0, taped: times.length - 1, evaluations: stats.evaluations - before };
-    stats.evaluations = before;
-    stats.peakBytes = Math.max(stats.peakBytes, peak());
-  }
+    const end = n + captured.length;
+    return { y0: gradients.slice(0, n), captured: gradients.slice(n, end), times: gradients.slice(end) };
+  });
 };
 
 /** @throws SecondDerivativeError where a forward mode goes through the pullback, whose products are made of bare numbers. */
@@ -234,24 +152,17 @@ export const forwardSensitivity = (options: ForwardSensitivityOptions = {}): Adj
     events: true,
     solve: <R extends Step>(problem: Problem<R>): Differentiated => {
       if (timeValue(problem.t0) === timeValue(problem.t1)) return discreteAdjoint().solve(problem);
-      const run: Run<R> = begin(problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
-      const collector: Collector<R> = collect(problem, run.control);
-      let outputs: Outputs;
-      try {
-        for (const step of run.steps) collector.take(step);
-        outputs = collector.outputs();
-      } finally {
-        run.close();
-      }
-      const replay = replayOf(problem, collector, "step", run.control.tolerances);
+      const forward = solveForward(problem);
+      const { outputs, times } = forward;
+      const replay = replayOf(forward, "step");
       // Captured tensors are those that somebody watches; of y0 and the times it is known while the solve is recorded.
-      const unwanted = new Set([...problem.y0, ...differentiableTimes(problem)].filter((x) => !isWatched(x)));
+      const unwanted = new Set([...problem.y0, ...replay.inputTimes].filter((x) => !isWatched(x)));
       const isWanted = (x: Tensor): boolean => !unwanted.has(x);
       const pullback = (cotangents: OutputCotangents, captured: readonly Tensor[]): InputCotangents => {
         refuseCarried([...outputs.ys, ...outputs.y1, ...outputs.penalties, ...cotangents.ys, ...cotangents.y1, ...cotangents.penalties]);
         return pullForward(replay, components, isWanted, cotangents, captured);
       };
-      return { outputs, grid: collector.times, pullback };
+      return { outputs, grid: times, pullback };
     },
   } satisfies Adjoint<Step>);
 };

@@ -10,9 +10,10 @@ import { tapeOver, type Cotangent } from "@dydt/autodiff";
 import { OptionError, scope, type Tensor } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import type { Problem } from "../problem.js";
-import type { DenseStep, Step } from "../step.js";
-import { checkBackward, type BackwardOptions } from "./backward.js";
-import { differentiatedBy, type Quadrature } from "./continuous.js";
+import type { DenseStep, EmbeddedStep, Step } from "../step.js";
+import type { Quadrature } from "./adjoint-equation.js";
+import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { differentiatedBy } from "./continuous.js";
 import { checkSegments, lookUp, type DenseAdjointOptions } from "./dense.js";
 import { requireDense } from "./kept-steps.js";
 
@@ -80,7 +81,7 @@ const quadratureBy = <R extends Step>({ term }: Problem<R>, rule: readonly Gauss
  * )(k);
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
  */
-export const gaussAdjoint = <R extends DenseStep = DenseStep>(options: GaussAdjointOptions<R> = {}): ContinuousAdjoint<DenseStep> => {
+export const gaussAdjoint = <R extends DenseStep = DenseStep & EmbeddedStep>(options: GaussAdjointOptions<R> = {}): ContinuousAdjoint<DenseStep> => {
   checkBackward("gaussAdjoint", options, ["segments", "points"]);
   checkSegments("gaussAdjoint", options.segments);
   const { points } = options;

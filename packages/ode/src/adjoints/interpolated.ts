@@ -6,17 +6,19 @@
  * T. Daulbaev et al., Interpolation Technique to Speed Up Gradients Propagation in Neural ODEs, NeurIPS 2020; here with the weights that belong to the points.
  * Where the Chebyshev coefficients do not decay, or p is no solution (|p′ − f(t, p)| is large), the steps of that stretch are run again and looked up instead.
  */
-import { abs, allocatingIn, copy, max, OptionError, recycle, scope, type Region } from "@dydt/tensor";
+import { OptionError, scope } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
-import type { Tolerances } from "../controller.js";
-import { eventful, wholeOf } from "../events.js";
+import { IncompatibleError } from "../errors.js";
 import type { Problem, ReverseStats } from "../problem.js";
-import type { DenseStep, Leaves, Step } from "../step.js";
-import { timeValue } from "../time.js";
-import { checkBackward, strictest, type BackwardOptions } from "./backward.js";
-import { chebyshevCoefficients, chebyshevPoints, chebyshevWeights, combineValues, lagrangeSlopes, lagrangeValues } from "./chebyshev.js";
-import { differentiatedBy, keepFor, solveForward, type Forward, type StateAt, type States } from "./continuous.js";
+import type { EmbeddedStep, Step } from "../step.js";
+import type { StateAt, States } from "./adjoint-equation.js";
+import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { chebyshevWeights, combineValues, lagrangeSlopes, lagrangeValues } from "./chebyshev.js";
+import { differentiatedBy } from "./continuous.js";
+import { solveForward, type Forward } from "./forward-run.js";
 import { betweenSteps, runAgain, type Rerun } from "./kept-steps.js";
+import { keepFor } from "./regions.js";
+import { collectValues, sizeOf, steppingTo, type Stretch } from "./stretches.js";
 
 /** Options of {@link interpolatedAdjoint}. */
 export interface InterpolatedAdjointOptions<R extends Step = Step> extends BackwardOptions<R> {
@@ -28,84 +30,9 @@ export interface InterpolatedAdjointOptions<R extends Step = Step> extends Backw
   readonly largestDefect?: number;
 }
 
-/** The finest grid of the automatic choice, and those that it contains. */
-const finest = 33;
-const nested = [3, 5, 9, 17, 33];
-
-/** The values of one stretch in the order of the solve, and where they lie. */
-interface Stretch {
-  readonly points: readonly number[];
-  readonly values: readonly Leaves[];
-  /** Whether the coefficients decay far enough. */
-  readonly resolved: boolean;
-}
-
-/** The scaled size of a coefficient. */
-const sizeOf = (leaves: Leaves, scale: number): number =>
-  leaves.reduce((most, leaf) => (leaf.size === 0 ? most : Math.max(most, max(abs(leaf)).item() / scale)), 0);
-
-/** As few of the values as the tolerances allow: Σ |cₖ| of what is left out is the error of the rest. */
-const thin = ({ points, values }: Stretch, { rtol = 1e-6, atol = 1e-9 }: { readonly rtol?: number; readonly atol?: number }): Stretch =>
-  scope(() => {
-    const size = values.reduce((most, value) => Math.max(most, sizeOf(value, 1)), 0);
-    const sizes = chebyshevCoefficients(values).map((coefficient) => sizeOf(coefficient, atol + rtol * size));
-    const tail = (n: number): number => sizes.slice(n).reduce((a, b) => a + b, 0);
-    // Of the finest grid there is no rest: its own last coefficients say whether it is fine enough.
-    const enough = nested.find((n) => (n === finest ? Math.max(...sizes.slice(-2)) : tail(n)) <= 1);
-    const stride = (finest - 1) / ((enough ?? finest) - 1);
-    const some = <T>(list: readonly T[]): readonly T[] => list.filter((_, j) => j % stride === 0);
-    values.forEach((value, j) => j % stride !== 0 && value.forEach((leaf) => recycle(leaf)));
-    return { points: some(points), values: some(values), resolved: enough !== undefined };
-  });
-
-/** The ends of the stretches: t₀, save times, t₁. */
-const endsOf = <R extends Step>({ t0, t1, saves }: Problem<R>): readonly number[] => [
-  ...new Set([timeValue(t0), ...saves.map(timeValue), timeValue(t1)]),
-];
-
-/** Collects the values at the points of each stretch while the solve goes forward; one that an event ends is given up. */
-const collectValues = <R extends Step>(
-  problem: Problem<R>,
-  count: number,
-  region: Region,
-  finish: (stretch: Stretch, tolerances: Tolerances | undefined) => Stretch,
-) => {
-  const ends = endsOf(problem);
-  const stretches: Stretch[] = [];
-  const keep = (y: Leaves): Leaves => allocatingIn(region, () => y.map((leaf) => copy(leaf)));
-  let which = 0;
-  let points = ends.length > 1 ? chebyshevPoints(count, ends[0]!, ends[1]!) : [];
-  let values: Leaves[] = [problem.y0];
-  return {
-    stretches,
-    take: (step: R, tolerances: Tolerances | undefined): void => {
-      const event = eventful(step);
-      const forwards = step.t1 >= step.t0;
-      const reaches = (t: number): boolean => (forwards ? t <= step.t1 : t >= step.t1);
-      const made = wholeOf(step);
-      while (which + 1 < ends.length && reaches(points[values.length]!)) {
-        const t = points[values.length]!;
-        values.push(keep(t === made.t1 ? made.y1 : (made as unknown as DenseStep).at(t)));
-        if (values.length < count) continue;
-        stretches.push(finish({ points, values, resolved: true }, tolerances));
-        const last = values[values.length - 1]!;
-        which++;
-        if (which + 1 < ends.length) points = chebyshevPoints(count, ends[which]!, ends[which + 1]!);
-        values = [last];
-      }
-      if (event?.end === undefined || which + 1 >= ends.length) return;
-      // No polynomial goes through a jump: the stretch is begun anew behind it, up to the same end.
-      if (values.length > 1 || points[0] !== step.t1)
-        stretches.push({ points: [points[0]!, step.t1], values: [values[0]!, values[0]!], resolved: false });
-      points = chebyshevPoints(count, step.t1, ends[which + 1]!);
-      values = [keep(step.y1)];
-    },
-  };
-};
-
 /** The states by interpolation, with what is known of its quality. */
 const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly Stretch[], largestDefect: number, dense: boolean): States => {
-  const { problem, grid } = forward;
+  const { problem } = forward;
   let defect = 0;
   let nodes = 0;
   let fallbacks = 0;
@@ -132,7 +59,7 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
     fallbacks++;
     const [a, b] = [points[0]!, points[points.length - 1]!];
     const [low, high] = a < b ? [a, b] : [b, a];
-    const times = [a, ...grid.filter((t) => t > low && t < high), b];
+    const times = [a, ...forward.times.filter((t) => t > low && t < high), b];
     const rerun = runAgain(problem, times, values[0]!);
     reruns.push(rerun);
     advanced += times.length - 1;
@@ -149,7 +76,12 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
         return Math.min(a, b) <= low && Math.max(a, b) >= high;
       })!;
       const { points, values, resolved } = stretch;
-      if (!resolved && dense) return fallBack(stretch);
+      if (!resolved && !dense)
+        throw new IncompatibleError(
+          `interpolatedAdjoint has no interpolant from t = ${points[0]} to ${points[1]}, where the solve ended before its time, and this solver has no dense ` +
+            `output to fall back to: take backsolveAdjoint() or discreteAdjoint()`,
+        );
+      if (!resolved) return fallBack(stretch);
       const weights = chebyshevWeights(points.length);
       const found = defectOf(stretch, weights);
       if (!(found <= largestDefect) && dense) {
@@ -191,7 +123,7 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
  * )(k);
  * expectClose(slope, 2 * 0.36787944117144233, { rtol: 1e-5 });
  */
-export const interpolatedAdjoint = <R extends Step = Step>(options: InterpolatedAdjointOptions<R> = {}): ContinuousAdjoint<Step> => {
+export const interpolatedAdjoint = <R extends Step = EmbeddedStep>(options: InterpolatedAdjointOptions<R> = {}): ContinuousAdjoint<Step> => {
   checkBackward("interpolatedAdjoint", options, ["nodes", "at", "largestDefect"]);
   const { nodes, at = "dense", largestDefect = 0.1 } = options;
   if (nodes !== undefined && !(Number.isInteger(nodes) && nodes >= 2))
@@ -212,10 +144,8 @@ export const interpolatedAdjoint = <R extends Step = Step>(options: Interpolated
       const problem = stepping ? steppingTo(given, nodes!) : given;
       const owner = {};
       const region = keepFor(owner);
-      const finish = (stretch: Stretch, tolerances: Tolerances | undefined): Stretch =>
-        nodes === undefined ? thin(stretch, strictest(tolerances)) : stretch;
-      const { stretches, take } = collectValues(problem, nodes ?? finest, region, finish);
-      const forward = solveForward(problem, "regions", take);
+      const { stretches, look, end } = collectValues(problem, nodes, region);
+      const forward = solveForward(problem, { look, end });
       return differentiatedBy({
         name: "interpolatedAdjoint",
         forward,
@@ -225,14 +155,4 @@ export const interpolatedAdjoint = <R extends Step = Step>(options: Interpolated
       });
     },
   } satisfies ContinuousAdjoint<Step>);
-};
-
-/** The same problem, with steps that end at the points of each stretch. */
-const steppingTo = <R extends Step>(problem: Problem<R>, nodes: number): Problem<R> => {
-  const ends = endsOf(problem);
-  const points = ends.slice(1).flatMap((end, i) => chebyshevPoints(nodes, ends[i]!, end));
-  const direction = timeValue(problem.t1) < timeValue(problem.t0) ? -1 : 1;
-  const known = new Set(problem.stops.map(timeValue));
-  const more = [...new Set(points)].filter((t) => !known.has(t));
-  return { ...problem, stops: [...problem.stops, ...more].sort((a, b) => (timeValue(a) - timeValue(b)) * direction) };
 };

@@ -3,13 +3,14 @@
  */
 import { createRegion, type Region } from "@dydt/tensor";
 import { grid } from "../controllers/fixed.js";
-import { IncompatibleError, sentences } from "../errors.js";
+import { IncompatibleError } from "../errors.js";
+import * as sentences from "../sentences.js";
 import { wholeOf } from "../events.js";
 import { begin } from "../integrate.js";
 import type { Problem } from "../problem.js";
 import type { DenseStep, Leaves, Step } from "../step.js";
 import { sideProblem } from "./backward.js";
-import type { StateAt } from "./continuous.js";
+import type { StateAt } from "./adjoint-equation.js";
 
 /** @throws IncompatibleError for a step that cannot be evaluated in between. */
 export const requireDense = (step: Step): DenseStep => {
@@ -17,18 +18,27 @@ export const requireDense = (step: Step): DenseStep => {
   return step as DenseStep;
 };
 
-/** The state anywhere between two times, by the steps that lie there. Searches from the step that was found last. */
+/** The place of the first step that does not end before t; of the last one where all of them do, for a stage may lie a rounding error outside. */
+const placeOf = (steps: readonly Step[], t: number): number => {
+  const forwards = steps[0]!.t0 <= steps[0]!.t1;
+  let [low, high] = [0, steps.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const { t1 } = steps[middle]!;
+    if (forwards ? t1 < t : t1 > t) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+
+/** The state anywhere between two times, by the steps that lie there. The step that was found last is looked at first. */
 export const betweenSteps = (steps: readonly DenseStep[], from: number, to: number): StateAt => {
   const [low, high] = from < to ? [from, to] : [to, from];
   const inside = steps.filter(({ t0, t1 }) => Math.max(t0, t1) > low && Math.min(t0, t1) < high);
   let found = 0;
   return (t) => {
     const misses = ({ t0, t1 }: Step): boolean => (t0 <= t1 ? t < t0 || t > t1 : t > t0 || t < t1);
-    if (misses(inside[found]!)) {
-      const other = inside.findIndex((step) => !misses(step));
-      // A stage may lie a rounding error outside of all of them.
-      found = other >= 0 ? other : Math.abs(t - inside[0]!.t0) < Math.abs(t - inside[inside.length - 1]!.t1) ? 0 : inside.length - 1;
-    }
+    if (misses(inside[found]!)) found = placeOf(inside, t);
     // Where an event ended it, the step as the solver made it: the state before the event.
     const step = wholeOf(inside[found]!);
     return t === step.t1 ? step.y1 : t === step.t0 ? step.y0 : step.at(t);

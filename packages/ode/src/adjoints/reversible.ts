@@ -6,19 +6,22 @@
  * Nothing is kept but the end and the times of the steps. The gradient is that of the computed solution, up to the rounding of the way back.
  * P. Kidger, J. Foster, X. Li, T. Lyons, Efficient and accurate gradients for neural SDEs, NeurIPS 2021.
  */
-import { tapeOver, type Cotangent } from "@dydt/autodiff";
-import { abs, allocatingIn, checkOptions, copy, createRegion, currentRegion, heap, max, meterBytes, scope, type Region, type Tensor } from "@dydt/tensor"; // prettier-ignore
-import { differentiableTimes, type Adjoint, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
-import { IncompatibleError, sentences } from "../errors.js";
-import { begin, type Run } from "../integrate.js";
-import { collect, type Collector, type Outputs } from "../outcome.js";
+import { abs, allocatingIn, checkOptions, createRegion, heap, max, scope, type Tensor } from "@dydt/tensor";
+import type { Adjoint, Differentiated, InputCotangents, OutputCotangents } from "../adjoint.js";
+import { IncompatibleError } from "../errors.js";
+import * as sentences from "../sentences.js";
 import type { Problem } from "../problem.js";
 import type { Inverse } from "../solver.js";
 import type { Leaves, ReversibleStep, Step } from "../step.js";
 import type { Ode } from "../term.js";
+import { timeValue } from "../time.js";
+import { accounted } from "./account.js";
 import { refuseMovedTimes } from "./continuous.js";
 import { discreteAdjoint } from "./discrete.js";
-import { replayOf, reverseStep, type Granularity, type Replay, type WorkingState } from "./taped-step.js";
+import { solveForward } from "./forward-run.js";
+import { alternating, copies } from "./regions.js";
+import { replayOf, type Granularity, type Replay, type WorkingState } from "./replay.js";
+import { bringCostate, costateAtEnd, cotangentsAtStart, reverseStart, reverseStep } from "./taped-step.js";
 
 /** Options of {@link reversibleAdjoint}. */
 export interface ReversibleAdjointOptions {
@@ -30,77 +33,49 @@ export interface ReversibleAdjointOptions {
 interface End<R extends Step> {
   readonly replay: Replay<R>;
   readonly inverse: Inverse<Ode>;
-  readonly outputs: Outputs;
+  readonly y: Leaves;
   readonly carry: Leaves;
 }
-
-const copies = (leaves: Leaves): Leaves => leaves.map((leaf) => copy(leaf));
-const moved = (cotangents: readonly Cotangent[]): readonly Cotangent[] => cotangents.map((part) => (part === undefined ? part : copy(part)));
 
 /** How far the state that was found again lies from the initial one. */
 const driftOf = (y0: Leaves, again: Leaves): number =>
   scope(() => y0.reduce((most, leaf, i) => (leaf.size === 0 ? most : Math.max(most, max(abs(leaf.sub(again[i]!))).item())), 0));
 
 const pullBack = <R extends Step>(
-  { replay, inverse, outputs, carry }: End<R>,
+  { replay, inverse, y, carry }: End<R>,
   cotangents: OutputCotangents,
   captured: readonly Tensor[],
 ): InputCotangents => {
   const { problem, times } = replay;
   const { stats, solver, term, y0 } = problem;
   const isState = solver.carries === "state";
-  const watchedTimes = differentiableTimes(problem);
-  const before = stats.evaluations;
-  const peak = meterBytes();
-  const outside = currentRegion();
   const tape = createRegion("tape");
-  const pair: readonly [Region, Region] = [createRegion("tape"), createRegion("tape")];
-  let working: WorkingState = { y: outputs.y1, carry };
-  let y: readonly Cotangent[] = cotangents.y1;
-  let carried: readonly Cotangent[] = [];
-  let accumulated: readonly Cotangent[] = [...captured, ...watchedTimes].map(() => undefined);
+  const kept = alternating("tape");
   let drift = 0;
-  try {
+  const account = {
+    stats,
+    report: () => ({ advanced: 0, taped: times.length - 1, drift }),
+    close: () => [tape, kept].forEach((one) => one.close()),
+  };
+  return accounted(account, () => {
+    let working: WorkingState = { y, carry };
+    let costate = costateAtEnd(replay, cotangents, captured);
     for (let j = times.length - 2; j >= 0; j--) {
-      const region = pair[j % 2 === 0 ? 0 : 1];
-      region.reset();
-      const after = working.carry ?? [];
-      const back = allocatingIn(tape, () =>
-        inverse(term, times[j]!, times[j + 1]!, working.y, isState ? after : solver.start(term, times[j + 1]!, working.y)),
-      );
-      working = allocatingIn(region, () => ({ y: copies(back.y0), carry: isState ? copies(back.carry0) : undefined }));
-      const result = allocatingIn(tape, () =>
-        reverseStep(replay, j, working, cotangents, captured, { y, carry: carried, origin: undefined }, accumulated),
-      );
-      allocatingIn(region, () => {
-        [y, carried, accumulated] = [moved(result.y), moved(result.carry), moved(result.accumulated)];
+      const region = kept.next();
+      const back = allocatingIn(tape, () => {
+        const after = isState ? (working.carry ?? []) : solver.start(term, times[j + 1]!, working.y);
+        return inverse(term, times[j]!, times[j + 1]!, working.y, after);
       });
+      working = allocatingIn(region, () => ({ y: copies(back.y0), carry: isState ? copies(back.carry0) : undefined }));
+      const result = allocatingIn(tape, () => reverseStep(replay, j, working, cotangents, captured, costate));
+      costate = allocatingIn(region, () => bringCostate(result));
+      kept.settle();
       tape.reset();
     }
     drift = driftOf(y0, working.y);
-    if (isState) {
-      const start = allocatingIn(tape, () => {
-        const { reverse } = tapeOver(() => solver.start(term, problem.t0, y0), [...y0, ...captured, ...watchedTimes]);
-        return reverse(carried, [...y, ...accumulated]);
-      });
-      [y, accumulated] = [start.slice(0, y0.length), start.slice(y0.length)];
-    }
-    return allocatingIn(outside, () => {
-      let total = moved(y);
-      for (let i = 0; i < replay.firstSave[0]!; i++)
-        total = total.map((part, k) => {
-          const row = cotangents.ys[k]?.at(i);
-          return row === undefined ? part : (part?.add(row) ?? row);
-        });
-      return { y0: total, captured: moved(accumulated.slice(0, captured.length)), times: moved(accumulated.slice(captured.length)) };
-    });
-  } finally {
-    tape.close();
-    pair.forEach((region) => region.close());
-    stats.reverse = { advanced: 0, taped: times.length - 1, evaluations: stats.evaluations - before, drift };
-    stats.evaluations = before;
-    stats.peakBytes = Math.max(stats.peakBytes, peak());
-  }
+    if (isState) costate = allocatingIn(tape, () => reverseStart(replay, captured, costate));
+    return cotangentsAtStart(costate, cotangents, replay.firstSave[0]!, captured);
+  });
 };
 
 /**
@@ -128,33 +103,21 @@ export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoi
   return Object.freeze({
     name: "reversibleAdjoint",
     solve: <R extends ReversibleStep>(problem: Problem<R>): Differentiated => {
-      const { solver } = problem;
-      const { inverse } = solver;
+      const { inverse } = problem.solver;
       if (inverse === undefined) throw new IncompatibleError(sentences.reversibleAdjoint);
-      const run: Run<R> = begin(problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
-      const collector: Collector<R> = collect(problem, run.control);
+      if (timeValue(problem.t0) === timeValue(problem.t1)) return ofNothing.solve(problem);
       let carry: Leaves = [];
-      let outputs: Outputs;
-      try {
-        let last: R | undefined;
-        for (const step of run.steps) {
-          collector.take(step);
-          last = step;
-        }
-        if (last === undefined) return ofNothing.solve(problem);
-        outputs = collector.outputs();
-        const ending = last;
-        if (solver.carries === "state") carry = allocatingIn(heap, () => copies(ending.carry));
-      } finally {
-        run.close();
-      }
-      const replay = replayOf(problem, collector, tape, run.control.tolerances);
+      const keepCarry = (last: R): void => {
+        if (problem.solver.carries === "state") carry = allocatingIn(heap, () => copies(last.carry));
+      };
+      const forward = solveForward(problem, { end: keepCarry });
+      const { outputs, times } = forward;
+      const replay = replayOf(forward, tape);
       const pullback = (cotangents: OutputCotangents, captured: readonly Tensor[]): InputCotangents => {
         refuseMovedTimes("reversibleAdjoint", problem);
-        return pullBack(end, cotangents, captured);
+        return pullBack({ replay, inverse, y: outputs.y1, carry }, cotangents, captured);
       };
-      const end: End<R> = { replay, inverse, outputs, carry };
-      return { outputs, grid: collector.times, pullback };
+      return { outputs, grid: times, pullback };
     },
   } satisfies Adjoint<ReversibleStep>);
 };

@@ -6,13 +6,12 @@
  * alone, and f is evaluated once a stage, when it is reversed, and not twice.
  */
 import { node, tapeOver, type Cotangent } from "@dydt/autodiff";
-import { copyOut, elementsOf, identity, inTemporaryRegion, isTensor, type Tensor } from "@dydt/tensor";
-import { ReplayError } from "../errors.js";
+import { copyOut, identity, inTemporaryRegion, isTensor, type Tensor } from "@dydt/tensor";
 import type { Problem } from "../problem.js";
 import type { Leaves, Step } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeValue, type Time } from "../time.js";
-import type { Granularity, WorkingState } from "./taped-step.js";
+import { requireSame, type Granularity, type WorkingState } from "./replay.js";
 
 /** The step that ended at a state. */
 export interface Ended {
@@ -73,20 +72,8 @@ const knownSlope = (term: Ode, t: Time, y: Leaves, known: Leaves, captured: read
   const pullback = (cotangents: readonly Cotangent[]): readonly Cotangent[] =>
     inTemporaryRegion("tape", (outside) => {
       const { outputs, reverse } = tapeOver(() => term.slope(t, y), inputs);
-      requireSameSlope(outputs, known, t);
+      requireSame(outputs, known, () => `the field at t = ${timeValue(t)} gave other numbers when it was evaluated again`);
       return copyOut(reverse(cotangents), outside);
     });
   return node("evaluation", inputs, () => ({ outputs: known.map((leaf) => identity(leaf)), pullback }));
 };
-
-/** @throws ReplayError when the field gives other numbers than in the forward solve. */
-const requireSameSlope = (again: Leaves, known: Leaves, t: Time): void =>
-  again.forEach((leaf, i) => {
-    const [a, b] = [elementsOf(leaf), elementsOf(known[i]!)];
-    for (let k = 0; k < a.length; k++)
-      if (a[k] !== b[k])
-        throw new ReplayError(
-          `the field at t = ${timeValue(t)} gave other numbers when it was evaluated again (${a[k]} instead of ${b[k]}): ` +
-            `it must be a function of (t, y) alone; draw random numbers before the solve, and close over them`,
-        );
-  });

@@ -7,80 +7,15 @@
  * evaluation more a stage (H. Zhang, W. Zhao, PNODE, 2022: the high-level adjoint).
  */
 import { checkpoint, tapeOver, type Cotangent } from "@dydt/autodiff";
-import { allocatingIn, heap, identity, tensor, type Tensor } from "@dydt/tensor";
-import { differentiableTimes, type OutputCotangents } from "../adjoint.js";
-import type { Tolerances } from "../controller.js";
+import { tensor, type Tensor } from "@dydt/tensor";
+import type { InputCotangents, OutputCotangents } from "../adjoint.js";
 import { eventful, withEvents } from "../events.js";
-import { savesInStep, type Collector, type Happenings } from "../outcome.js";
-import type { Problem } from "../problem.js";
 import type { DenseStep, Leaves, Step } from "../step.js";
 import type { Ode } from "../term.js";
+import { timeBetween, timeInSegment, timeValue, type Segment, type Time } from "../time.js";
+import { bring, rowOf, withRows } from "./cotangents.js";
+import type { Replay, WorkingState } from "./replay.js";
 import { withKnownSlopes } from "./stages.js";
-import { timeBetween, timeIfMoved, timeInSegment, timeValue, type Segment, type Time } from "../time.js";
-
-/** Where the tape stops looking: a whole step, or one evaluation of f inside it. */
-export type Granularity = "step" | "evaluation";
-
-/** A grid that was found, with what belongs to each of its steps. */
-export interface Replay<R extends Step> {
-  readonly problem: Problem<R>;
-  readonly times: readonly number[];
-  readonly granularity: Granularity;
-  readonly tolerances: Tolerances | undefined;
-  /** For each regularizer that takes the largest cost, which step had it. */
-  readonly largest: readonly number[];
-  /** What happened in which step. */
-  readonly happenings: ReadonlyMap<number, Happenings>;
-  /** For each step which of the occurrences of its event comes first in it: by event, how many there were before. */
-  readonly before: ReadonlyMap<number, readonly number[]>;
-  /** For each step the event that its segment begins with, as a tensor to be watched; undefined before the first that changes the state. */
-  readonly origins: readonly (Tensor | undefined)[];
-  /** For each step the segment of which it is a constant fraction. */
-  readonly segments: readonly Segment[];
-  /** For each step the first of its save times; one more entry than steps. */
-  readonly firstSave: readonly number[];
-}
-
-/** Lays out a grid. */
-export const replayOf = <R extends Step>(
-  problem: Problem<R>,
-  { times, largest, happenings }: Pick<Collector<R>, "times" | "largest" | "happenings">,
-  granularity: Granularity,
-  tolerances: Tolerances | undefined,
-): Replay<R> => {
-  const forward = timeValue(problem.t1) >= timeValue(problem.t0);
-  // Stops that coincide have one anchor, the first of them; the states at the others follow from it along the slope.
-  const values = [problem.t0, ...problem.stops].map(timeValue);
-  const inside = problem.stops.filter((stop, i) => timeValue(stop) !== values[i] && timeValue(stop) !== timeValue(problem.t1));
-  const anchors: readonly Time[] = [problem.t0, ...inside, problem.t1];
-  const segments: Segment[] = [];
-  // A save time at t0 that is a tensor belongs to the first step, which gives its derivative.
-  const atStart = typeof problem.saves[0] === "object" && times.length > 1;
-  const firstSave = [atStart ? 0 : savesInStep(problem, 0, times[0]!, forward)];
-  const origins: (Tensor | undefined)[] = [];
-  const before = new Map<number, readonly number[]>();
-  const counts = problem.events.map(() => 0);
-  let anchor = 1;
-  let origin: Tensor | undefined;
-  for (let j = 0; j + 1 < times.length; j++) {
-    while (anchor < anchors.length - 1 && (forward ? timeValue(anchors[anchor]!) <= times[j]! : timeValue(anchors[anchor]!) >= times[j]!)) {
-      anchor++;
-      origin = undefined;
-    }
-    segments.push({ start: origin ?? anchors[anchor - 1]!, end: anchors[anchor]! });
-    origins.push(origin);
-    firstSave.push(savesInStep(problem, firstSave[j]!, times[j + 1]!, forward));
-    const happening = happenings.get(j);
-    if (happening === undefined) continue;
-    before.set(j, [...counts]);
-    for (const { event } of happening.found) counts[event]!++;
-    if (happening.changed) {
-      const { end } = happening;
-      origin = allocatingIn(heap, () => (end === undefined ? tensor(times[j + 1]!) : identity(end)));
-    }
-  }
-  return { problem, times, granularity, tolerances, largest, happenings, before, origins, segments, firstSave };
-};
 
 /** The term whose evaluations are single operations for the tape. */
 const byEvaluation = (term: Ode): Ode => ({
@@ -91,43 +26,65 @@ const byEvaluation = (term: Ode): Ode => ({
       : checkpoint((time: Tensor, state: Leaves) => term.slope(time, state))(t, y),
 });
 
-/** The state before a step: y, and the carry of solvers whose carry is a part of the state. */
-export interface WorkingState {
-  readonly y: Leaves;
-  readonly carry: Leaves | undefined;
+/** Cotangents on their way back, between two steps. */
+export interface Costate {
+  readonly y: readonly Cotangent[];
+  readonly carry: readonly Cotangent[];
+  /** Of the event that the segment begins with. */
+  readonly origin: Cotangent;
+  /** Of captured tensors, then of times: from all later steps. */
+  readonly accumulated: readonly Cotangent[];
 }
 
-/** Runs step j without a tape. */
-export const replayStep = <R extends Step>(
-  { problem, times, happenings, segments }: Pick<Replay<R>, "problem" | "times" | "happenings"> & Partial<Pick<Replay<R>, "segments">>,
-  j: number,
-  { y, carry }: WorkingState,
-): R => {
-  const { solver, term } = problem;
-  const happening = happenings.get(j);
-  const from = timeIfMoved(times[j]!, segments?.[j]);
-  const to = timeIfMoved(happening?.to ?? times[j + 1]!, segments?.[j]);
-  const step = solver.step(term, from, to, y, carry ?? solver.start(term, from, y));
-  return happening === undefined ? step : withEvents(problem, step, happening.found);
+/** The cotangents after the last step. */
+export const costateAtEnd = <R extends Step>({ inputTimes }: Replay<R>, { y1 }: OutputCotangents, captured: readonly Tensor[]): Costate => ({
+  y: y1,
+  carry: [],
+  origin: undefined,
+  accumulated: [...captured, ...inputTimes].map(() => undefined),
+});
+
+/** Copies what lies in tape regions into the region that is open. */
+export const bringCostate = ({ y, carry, origin, accumulated }: Costate): Costate => ({
+  y: bring(y),
+  carry: bring(carry),
+  origin: bring([origin])[0],
+  accumulated: bring(accumulated),
+});
+
+/** The cotangents of the inputs, from those before the first step; states saved at t0 itself, so many, are added. */
+export const cotangentsAtStart = (
+  { y, accumulated }: Costate,
+  { ys }: OutputCotangents,
+  saved: number,
+  captured: readonly Tensor[],
+): InputCotangents => ({
+  y0: bring(withRows(y, ys, saved)),
+  captured: bring(accumulated.slice(0, captured.length)),
+  times: bring(accumulated.slice(captured.length)),
+});
+
+/** The start of a carry that is a part of the state, under a tape: what it was, and the cotangents before it. */
+export const reverseStart = <R extends Step>(
+  { problem: { solver, term, t0, y0 }, inputTimes }: Replay<R>,
+  captured: readonly Tensor[],
+  { y, carry, accumulated }: Costate,
+): Costate & { readonly carry0: Leaves } => {
+  const { outputs, reverse } = tapeOver(() => solver.start(term, t0, y0), [...y0, ...captured, ...inputTimes]);
+  const pulled = reverse(carry, [...y, ...accumulated]);
+  return { carry0: outputs, y: pulled.slice(0, y0.length), carry: [], origin: undefined, accumulated: pulled.slice(y0.length) };
 };
 
 /** What a step was, and the cotangents before it. */
-export interface Reversed {
+export interface Reversed extends Costate {
   /** The state after the step, as it was computed again. */
   readonly y1: Leaves;
-  readonly y: readonly Cotangent[];
-  readonly carry: readonly Cotangent[];
-  /** Of the event that the segment of the step begins with. */
-  readonly origin: Cotangent;
-  /** Of captured tensors and times, added to what was given. */
-  readonly accumulated: readonly Cotangent[];
 }
 
 /**
  * Runs step j under a tape and pulls back.
  *
- * @param after - cotangents of the state after the step.
- * @param accumulated - cotangents of captured tensors and times from later steps.
+ * @param after - the cotangents after the step.
  * @param slopes - of the step, where they are known: then nothing is evaluated to make its tape.
  */
 export const reverseStep = <R extends Step>(
@@ -136,11 +93,10 @@ export const reverseStep = <R extends Step>(
   { y, carry }: WorkingState,
   cotangents: OutputCotangents,
   captured: readonly Tensor[],
-  after: { readonly y: readonly Cotangent[]; readonly carry: readonly Cotangent[]; readonly origin: Cotangent },
-  accumulated: readonly Cotangent[],
+  after: Costate,
   slopes: readonly Leaves[] = [],
 ): Reversed => {
-  const { problem, times, granularity, segments, firstSave, happenings, origins } = replay;
+  const { problem, times, granularity, inputTimes, segments, firstSave, happenings, origins } = replay;
   const { solver, saves, regularizers } = problem;
   const evaluated = granularity === "evaluation" ? byEvaluation(problem.term) : problem.term;
   const term = slopes.length === 0 ? evaluated : withKnownSlopes(problem.term, evaluated, slopes, captured);
@@ -165,19 +121,18 @@ export const reverseStep = <R extends Step>(
     ];
     sizes = parts.map((part) => part.length);
     return parts.flat();
-  }, [...y, ...stateCarry, ...origin, ...captured, ...differentiableTimes(problem)]);
+  }, [...y, ...stateCarry, ...origin, ...captured, ...inputTimes]);
 
-  const rows = saved.flatMap((i) => cotangents.ys.map((all) => all?.at(i)));
   const given = [
     ...after.y,
     ...stateCarry.map((_, i) => after.carry[i]),
-    ...rows,
+    ...saved.flatMap((i) => rowOf(cotangents.ys, i)),
     ...regularizers.map((_, i) => penaltyCotangent(replay, i, j, cotangents.penalties[i])),
     ...eventCotangents(replay, j, cotangents, after.origin),
   ];
   const start = y.length + stateCarry.length;
   const ofOrigin = happening?.changed === true ? undefined : after.origin;
-  const before: readonly Cotangent[] = [...new Array<Cotangent>(start).fill(undefined), ...origin.map(() => ofOrigin), ...accumulated];
+  const before: readonly Cotangent[] = [...new Array<Cotangent>(start).fill(undefined), ...origin.map(() => ofOrigin), ...after.accumulated];
   const pulled = reverse(given, before);
   return {
     y1: outputs.slice(0, sizes[0]),

@@ -9,11 +9,11 @@
  */
 import { checkOptions, OptionError, unflatten, unrecorded, type Tensor } from "@dydt/tensor";
 import type { Controller, ControlSetup, Tolerances, Verdict } from "../controller.js";
-import { sentences } from "../errors.js";
+import * as sentences from "../sentences.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
 import { checkTimes, declaredTimes } from "./declared-times.js";
 import { initialStep } from "./initial-step.js";
-import { controllingComponent, measureBy, type ErrorNorm } from "./norm.js";
+import { assessBy, measureBy, type Assessed, type ErrorNorm } from "./norm.js";
 import { checkCoefficients, stepCoefficients, stepFilter, type StepCoefficients } from "./step-coefficients.js";
 import { checkTolerances, toleranceArrays, type Tolerance } from "./tolerance.js";
 
@@ -119,23 +119,27 @@ const control = <Y>(options: AdaptiveOptions<Y>, times: readonly number[], setup
   const isInside = domain === undefined ? () => true : (t: number, y: Leaves) => unrecorded(() => domain(t, unflatten(form, y) as Y));
   if (!isInside(t0, y0)) throw new OptionError(`the initial state lies outside the domain that adaptive was given, at t = ${t0}`);
 
+  const assess = assessBy(tolerances, norm);
+  const assessed: Assessed = { size: 0, component: -1 };
+
   const judge = (step: EmbeddedStep): Verdict => {
     const length = Math.abs(step.t1 - step.t0);
-    const error = measure(step.error, step.y0, step.y1);
-    const component = controllingComponent(step.error, step.y0, step.y1, tolerances);
+    assess(step.error, step.y0, step.y1, assessed);
+    const { size: error, component } = assessed;
     // Between a declared time and its neighbour no step can be shorter, and what the field does there is below the resolution of time.
     const accept = error <= 1 || (Number.isFinite(error) && declared.isGap(step.t0, step.t1));
     const outside = accept && !isInside(step.t1, step.y1);
     if (!accept || outside) {
       const shorter = length * (outside ? 0.5 : filter.rejected(error));
       const least = smallest(step.t0); // tried once before giving up; the length of a step is rounded with its ends
-      return { accept: false, h: length > 1.1 * least ? Math.max(shorter, least) : shorter, error, component, outside };
+      return { accept: false, h: length > 1.1 * least ? Math.max(shorter, least) : shorter, error, component, outside, anew: false };
     }
-    if (!declared.beginnings.has(step.t1)) return { accept, h: within(length * filter.accepted(error), step.t1), error, component };
+    if (declared.beginnings.size === 0 || !declared.beginnings.has(step.t1))
+      return { accept, h: within(length * filter.accepted(error), step.t1), error, component, outside, anew: false };
     filter.reset();
     const firstSlope = setup.firstSlope === undefined ? undefined : step.carry;
     const h = initialStep({ ...setup, t0: step.t1, y0: step.y1, firstSlope }, measure);
-    return { accept, h: within(h, step.t1), error, component, anew: true };
+    return { accept, h: within(h, step.t1), error, component, outside, anew: true };
   };
 
   const goesOn = span === 0 || setup.memory !== undefined;

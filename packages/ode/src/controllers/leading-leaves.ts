@@ -24,9 +24,9 @@ export const leadingStep = <R extends Step>(step: R, count: number): R => {
 /**
  * The same controller for states with more tensors behind the first `count`.
  *
- * @param form - the tree of those first ones, for tolerances that are trees.
+ * @param form - the tree of those first ones, which its tolerances have the form of.
  */
-export const onLeadingLeaves = <R extends Step>(controller: Controller<R>, count: number, form?: unknown): Controller<R> =>
+export const onLeadingLeaves = <R extends Step>(controller: Controller<R>, count: number, form: unknown): Controller<R> =>
   Object.freeze({
     ...controller,
     begin: (setup: ControlSetup): Control<R> => {
@@ -34,7 +34,7 @@ export const onLeadingLeaves = <R extends Step>(controller: Controller<R>, count
       const control = controller.begin({
         ...setup,
         y0: setup.y0.slice(0, count),
-        form: form ?? setup.y0.slice(0, count),
+        form,
         slope: (t, y) => setup.slope(t, [...y, ...rest]).slice(0, count),
         firstSlope: setup.firstSlope?.slice(0, count),
       });

@@ -47,6 +47,12 @@ export const maximumNorm: ErrorNorm = (scaledError) => {
 /** How large x is, for a step between the states a and b. */
 export type Measure = (x: Leaves, a: Leaves, b: Leaves) => number;
 
+/** The size of an error, and the component with the largest scaled error: see {@link controllingComponent}. Written again by each assessment. */
+export interface Assessed {
+  size: number;
+  component: number;
+}
+
 /** The measure of a norm; without one the root mean square, in one pass over each tensor. */
 export const measureBy = (tolerances: Tolerances, norm: ErrorNorm | undefined): Measure => {
   if (norm === undefined || norm === rootMeanSquareNorm) return (x, a, b) => scaledRootMeanSquare(x, a, b, tolerances);
@@ -56,6 +62,41 @@ export const measureBy = (tolerances: Tolerances, norm: ErrorNorm | undefined): 
       throw new OptionError(`the norm of adaptive returned ${String(size)}: a number of at least 0 is needed`);
     return size;
   };
+};
+
+/** Both at once. */
+export const assessBy = (tolerances: Tolerances, norm: ErrorNorm | undefined): ((x: Leaves, a: Leaves, b: Leaves, result: Assessed) => void) => {
+  const measure = measureBy(tolerances, norm);
+  const standard = norm === undefined || norm === rootMeanSquareNorm;
+  return (x, a, b, result) => {
+    if (standard && x.length === 1 && x[0]!.size <= fewElements) {
+      assessFew(x[0]!, a[0]!, b[0]!, tolerances.rtol[0]!, tolerances.atol[0]!, result);
+      return;
+    }
+    result.size = measure(x, a, b);
+    result.component = controllingComponent(x, a, b, tolerances);
+  };
+};
+
+/** One tensor of few elements in one pass. */
+const assessFew = (x: Tensor, a: Tensor, b: Tensor, rtol: Float64Array, atol: Float64Array, result: Assessed): void => {
+  const e = elementsOf(x);
+  const before = elementsOf(a);
+  const after = elementsOf(b);
+  let squares = 0;
+  let most = 0;
+  let which = -1;
+  for (let j = 0; j < e.length; j++) {
+    const scaled = scaledElement(e[j]!, before[j]!, after[j]!, rtol, atol, j);
+    squares += scaled * scaled;
+    const size = Math.abs(scaled);
+    if (size > most || !Number.isFinite(size)) {
+      if (most !== Infinity) which = j; // the first that is not finite stays
+      most = Number.isFinite(size) ? size : Infinity;
+    }
+  }
+  result.size = e.length === 0 ? 0 : Math.sqrt(squares / e.length);
+  result.component = which;
 };
 
 const scaledRootMeanSquare = (x: Leaves, a: Leaves, b: Leaves, { rtol, atol }: Tolerances): number => {

@@ -76,29 +76,29 @@ export const stepFilter = ({ proportional = 0, integral, derivative = 0 }: StepC
   const ofThis = (proportional + integral + derivative) / k;
   const ofLast = (proportional + 2 * derivative) / k;
   const ofSecondLast = derivative / k;
-  let [last, secondLast] = [memory?.[0] ?? leastError, memory?.[1] ?? leastError];
-  let rejected = memory?.[2] === 1;
+  // Fields of an object are written in place, numbers in variables of closures are allocated anew.
+  const before = { last: memory?.[0] ?? leastError, secondLast: memory?.[1] ?? leastError, rejected: memory?.[2] === 1 };
   return {
     accepted: (error) => {
       let shrink = 1 / growsAtMost;
       if (error > 0) {
-        shrink = power(error, ofThis) / (safety * (ofLast === 0 ? 1 : power(last, ofLast)));
-        if (ofSecondLast !== 0) shrink *= power(secondLast, ofSecondLast);
+        shrink = power(error, ofThis) / (safety * (ofLast === 0 ? 1 : power(before.last, ofLast)));
+        if (ofSecondLast !== 0) shrink *= power(before.secondLast, ofSecondLast);
         shrink = Math.min(shrinksAtMost, Math.max(1 / growsAtMost, shrink));
       }
-      if (rejected) shrink = Math.max(1, shrink);
-      secondLast = last;
-      last = Math.max(error, leastError);
-      rejected = false;
+      if (before.rejected) shrink = Math.max(1, shrink);
+      before.secondLast = before.last;
+      before.last = Math.max(error, leastError);
+      before.rejected = false;
       return 1 / shrink;
     },
     rejected: (error) => {
-      rejected = true;
+      before.rejected = true;
       return Number.isFinite(error) ? Math.max(1 / shrinksAtMost, safety * power(Math.max(error, 1), -1 / k)) : 1 / shrinksAtMost;
     },
     reset: () => {
-      [last, secondLast, rejected] = [leastError, leastError, false];
+      Object.assign(before, { last: leastError, secondLast: leastError, rejected: false });
     },
-    memory: () => [last, secondLast, rejected ? 1 : 0],
+    memory: () => [before.last, before.secondLast, before.rejected ? 1 : 0],
   };
 };

@@ -8,7 +8,7 @@
 import { checkOptions, abs, add, div, maximum, mul, OptionError, reshape, tensor, type Tensor } from "@dydt/tensor";
 import type { Tolerances } from "../controller.js";
 import { checkTolerances, toleranceArrays, type Tolerance } from "../controllers/tolerance.js";
-import { sentences } from "../errors.js";
+import * as sentences from "../sentences.js";
 import { checkReduce, timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
 import { euclidean, rootMeanSquare } from "./norms.js";

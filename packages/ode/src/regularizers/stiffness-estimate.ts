@@ -4,7 +4,7 @@
  *   R_S = Σⱼ Sⱼ |hⱼ|,  Sⱼ = ‖kᵢ − kₗ‖ / ‖gᵢ − gₗ‖ for two stages with cᵢ = cₗ   (Pal et al. 2021, eq. 12; L. F. Shampine, ACM TOMS 3(1), 1977)
  */
 import { checkOptions, abs, equal, OptionError, where, type Tensor } from "@dydt/tensor";
-import { sentences } from "../errors.js";
+import * as sentences from "../sentences.js";
 import { checkReduce, timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { Leaves, StagePair, StiffnessStep } from "../step.js";
 import { largest, rootOrZero, sumOfSquares } from "./norms.js";

@@ -13,7 +13,7 @@
  * Order 3, embedded order 2, 4 stages, first same as last: 3 evaluations of f per accepted step. Cubic Hermite dense output, order 3.
  * Stability size 2.5127. P. Bogacki, L. F. Shampine, Appl. Math. Lett. 2(4), 1989, 321–325.
  */
-import { explicitRungeKutta } from "../runge-kutta.js";
+import { knownRungeKutta } from "../runge-kutta.js";
 import { defineTableau } from "../tableau.js";
 
 /** Bogacki–Shampine 3(2). */
@@ -45,4 +45,4 @@ export const bosh3Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: bosh3() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const bosh3 = () => explicitRungeKutta(bosh3Tableau);
+export const bosh3 = () => knownRungeKutta(bosh3Tableau);

@@ -8,7 +8,7 @@
  * Order 1, no embedded method, 1 stage. Linear dense output, order 1. Stability size 2.
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, I.7, eq. 7.3.
  */
-import { explicitRungeKutta } from "../runge-kutta.js";
+import { knownRungeKutta } from "../runge-kutta.js";
 import { defineTableau } from "../tableau.js";
 
 /** Euler's method. */
@@ -33,4 +33,4 @@ export const eulerTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: euler(), controller: fixedSteps(1000) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-3 });
  */
-export const euler = () => explicitRungeKutta(eulerTableau);
+export const euler = () => knownRungeKutta(eulerTableau);

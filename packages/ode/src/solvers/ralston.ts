@@ -10,7 +10,7 @@
  * Order 2, embedded order 1, 2 stages. Quadratic dense output, order 2. Stability size 2.
  * A. Ralston, Math. Comp. 16, 1962, 431–437: of the two-stage methods of order 2, the one with the smallest bound on the truncation error.
  */
-import { explicitRungeKutta } from "../runge-kutta.js";
+import { knownRungeKutta } from "../runge-kutta.js";
 import { defineTableau } from "../tableau.js";
 
 /** Ralston's method with Euler's method embedded, 2(1). */
@@ -40,4 +40,4 @@ export const ralstonTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: ralston(), controller: fixedSteps(100) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
-export const ralston = () => explicitRungeKutta(ralstonTableau);
+export const ralston = () => knownRungeKutta(ralstonTableau);

@@ -18,7 +18,7 @@
  * Ch. Tsitouras, Runge–Kutta pairs of order 5(4) satisfying only the first column simplifying assumption, Comput. Math. Appl. 62(2), 2011, 770–775.
  * The products above are written out in powers of θ below, each coefficient rounded once.
  */
-import { explicitRungeKutta } from "../runge-kutta.js";
+import { knownRungeKutta } from "../runge-kutta.js";
 import { defineTableau } from "../tableau.js";
 
 /** Tsitouras 5(4). */
@@ -66,4 +66,4 @@ export const tsit5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: tsit5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const tsit5 = () => explicitRungeKutta(tsit5Tableau);
+export const tsit5 = () => knownRungeKutta(tsit5Tableau);

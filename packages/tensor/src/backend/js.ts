@@ -3,7 +3,8 @@
  *
  * Arithmetic is float64 throughout; results are rounded once when they are stored.
  */
-import { arrayOf, type Tensor } from "../tensor.js";
+import type { TypedArray } from "../dtype.js";
+import { arrayOf, elementsOf, type Tensor } from "../tensor.js";
 import type { BinaryOp, Comparison, Kernels, Reduction, UnaryOp } from "./kernels.js";
 import { erf, exp, expm1, geluExact, log, log1p, sigmoid, softplus, cos, sin, tanh, power } from "./transcendental.js";
 import { binaryLoop, reduceLoop, unaryLoop, walk, type LoopOperand } from "./js-loops.js";
@@ -158,5 +159,18 @@ export const jsKernels: Kernels = {
     const a = arrayOf(x);
     for (let i = 0; i < x.size; i++) if (!Number.isFinite(a[x.offset + i]!)) return i;
     return -1;
+  },
+  adam: (operands, { beta1, beta2, correction, epsilon, weight }, out) => {
+    const [x, g, m, v] = operands.map(elementsOf) as readonly TypedArray[];
+    const [toX, toM, toV] = out.map(elementsOf) as readonly TypedArray[];
+    const round = out[0].dtype === "float32" ? Math.fround : (value: number): number => value;
+    for (let i = 0; i < out[0].size; i++) {
+      const slope = g![i]!;
+      const mean = round(beta1 * m![i]! + (1 - beta1) * slope);
+      const meanSquare = round(beta2 * v![i]! + (1 - beta2) * round(slope * slope));
+      toM![i] = mean;
+      toV![i] = meanSquare;
+      toX![i] = x![i]! + weight * round(mean / round(round(Math.sqrt(round(meanSquare / correction))) + epsilon));
+    }
   },
 };

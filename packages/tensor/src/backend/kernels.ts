@@ -22,6 +22,15 @@ export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater"
 /** Reductions along one axis. */
 export type Reduction = "sum" | "max" | "min" | "prod";
 
+/** The numbers of one step of Adam: β₁, β₂, 1 − β₂ᵗ, ε, and the weight −α / (1 − β₁ᵗ) of the step. */
+export interface AdamNumbers {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly correction: number;
+  readonly epsilon: number;
+  readonly weight: number;
+}
+
 /** How matrices lie: `transposeA` reads a [k, m] operand as [m, k]. */
 export interface MatmulLayout {
   readonly batch: number;
@@ -63,4 +72,6 @@ export interface Kernels {
   readonly scaledSquares: (error: Tensor, y0: Tensor, y1: Tensor, rtol: Float64Array, atol: Float64Array) => number;
   /** Index of the first element that is not finite, or -1. */
   readonly firstNonFinite: (x: Tensor) => number;
+  /** The step of `adamUpdate` for operands of one float type and size, x, g, m and v: the new x, m and v, each operation rounded to the type. */
+  readonly adam: (operands: readonly [Tensor, Tensor, Tensor, Tensor], numbers: AdamNumbers, out: readonly [Tensor, Tensor, Tensor]) => void;
 }

@@ -1,5 +1,5 @@
 /**
- * @file Elementwise operations by WebAssembly. What has no kernel (integers, mixed types, powers, unusual broadcasts) is left to the plain-JavaScript set.
+ * @file Elementwise operations by WebAssembly. What has no kernel (integers, mixed types, unusual broadcasts) is left to the plain-JavaScript set.
  */
 import { bytesPerElement, isFloat } from "../dtype.js";
 import { memoryView } from "../memory.js";
@@ -39,32 +39,54 @@ const throughFloat64 =
   };
 
 // prettier-ignore
-const inBothTypes = ["neg", "square", "sqrt", "reciprocal", "abs", "floor", "sign", "relu", "step", "exp", "tanh", "sigmoid", "softplus"] as const;
-const inFloat64 = ["expm1", "log", "log1p", "erf", "gelu"] as const;
+const inBothTypes = ["neg", "square", "sqrt", "reciprocal", "abs", "floor", "sign", "relu", "step", "tanh"] as const;
+const inFloat64 = ["exp", "expm1", "log", "log1p"] as const;
 
 const unaryTables = (f: KernelFunctions): readonly [float64: Table<UnaryOp, Pass>, float32: Table<UnaryOp, Pass>] => {
-  const turned =
-    (turns: number): Pass =>
+  /** One of the functions that share a kernel. */
+  const chosen =
+    (kernel: KernelFunction, which: number): Pass =>
     (n, x, out) =>
-      f["sine64"]!(n, x, out, turns);
-  const only64: Table<UnaryOp, Pass> = { sin: turned(0), cos: turned(1), ...Object.fromEntries(inFloat64.map((op) => [op, f[`${op}64`]!])) };
-  const both = (bits: number): Table<UnaryOp, Pass> => Object.fromEntries(inBothTypes.map((op) => [op, f[`${op}${bits}`]!]));
+      kernel(n, x, out, which);
+  const only64: Table<UnaryOp, Pass> = {
+    sin: chosen(f["sine64"]!, 0),
+    cos: chosen(f["sine64"]!, 1),
+    erf: chosen(f["normal64"]!, 1),
+    gelu: chosen(f["normal64"]!, 0),
+    ...Object.fromEntries(inFloat64.map((op) => [op, f[`${op}64`]!])),
+  };
+  const both = (bits: number): Table<UnaryOp, Pass> => ({
+    sigmoid: chosen(f[`exponential${bits}`]!, 1),
+    softplus: chosen(f[`exponential${bits}`]!, 2),
+    ...Object.fromEntries(inBothTypes.map((op) => [op, f[`${op}${bits}`]!])),
+  });
   const through = Object.fromEntries(Object.entries(only64).map(([op, pass]) => [op, throughFloat64(f, pass)]));
   return [
     { ...both(64), ...only64 },
-    { ...both(32), ...through },
+    { ...both(32), ...through, exp: chosen(f["exponential32"]!, 0) },
   ];
 };
 
-const binaryTable = (f: KernelFunctions, bits: number): Table<BinaryOp, KernelFunction> => ({
-  add: f[`add${bits}`]!,
-  sub: f[`sub${bits}`]!,
-  mul: f[`mul${bits}`]!,
-  div: f[`div${bits}`]!,
-  tanhSlope: f[`tanhSlope${bits}`]!,
-  maximum: f[`max${bits}`]!,
-  minimum: f[`min${bits}`]!,
-});
+/** Rows, their length, and for each operand its address, the bytes from row to row and whether it runs along a row; then the result's address. */
+type BinaryPass = (m: number, n: number, a: number, rowA: number, runA: number, b: number, rowB: number, runB: number, out: number) => void;
+
+const binaryTable = (f: KernelFunctions, bits: 64 | 32): Readonly<Record<BinaryOp, BinaryPass>> => {
+  const [wide, bytes] = bits === 64 ? [1, 8] : [0, 4];
+  const extreme =
+    (sign: number): BinaryPass =>
+    (m, n, a, rowA, runA, b, rowB, runB, out) =>
+      f[`extreme${bits}`]!(m, n, a, rowA, runA, b, rowB, runB, out, sign);
+  return {
+    add: f[`add${bits}`]!,
+    sub: f[`sub${bits}`]!,
+    mul: f[`mul${bits}`]!,
+    div: f[`div${bits}`]!,
+    tanhSlope: f[`tanhSlope${bits}`]!,
+    minimum: extreme(1),
+    maximum: extreme(-1),
+    pow: (m, n, a, rowA, runA, b, rowB, runB, out) => f["power"]!(m, n, a, rowA, runA * bytes, wide, b, rowB, runB * bytes, wide, out, wide),
+  };
+};
 
 /** Whether `part` is the end of `shape`, so that it repeats as a whole. */
 const isEnd = (part: Shape, shape: Shape): boolean => {
@@ -89,7 +111,7 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
   const [unary64, unary32] = unaryTables(f);
   const binary64 = binaryTable(f, 64);
   const binary32 = binaryTable(f, 32);
-  const { addNumber32, mulNumber32, divNumber32, subFromNumber32, divideNumber32 } = f;
+  const { addNumber32, mulNumber32, divNumber32, subFromNumber32, divideNumber32, power } = f;
 
   const unary: Kernels["unary"] = (op, x, out) => {
     const dtype = out.dtype;
@@ -105,8 +127,8 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
   const binary: Kernels["binary"] = (op, a, b, out) => {
     const dtype = out.dtype;
     const n = out.size;
-    const kernel = dtype === "float64" ? binary64[op] : dtype === "float32" ? binary32[op] : undefined;
-    if (kernel === undefined || a.dtype !== dtype || b.dtype !== dtype || n === 0) return jsKernels.binary(op, a, b, out);
+    const kernel = dtype === "float64" ? binary64[op] : binary32[op];
+    if (!isFloat(dtype) || a.dtype !== dtype || b.dtype !== dtype || n === 0) return jsKernels.binary(op, a, b, out);
     if (n <= few && a.size === n && b.size === n && isExact(op)) {
       const x = arrayOf(a);
       const y = arrayOf(b);
@@ -157,7 +179,9 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     else if (op === "mul") mulNumber32!(n, x, value, out);
     else if (op === "div" && isFirst) divideNumber32!(n, x, value, out);
     else if (op === "div") divNumber32!(n, x, value, out);
-    else binary32[op]!(1, n, x, 0, 1, placed(value, "float32"), 0, 0, out);
+    else if (op === "pow" && isFirst) power!(1, n, placed(value, "float64"), 0, 0, 1, x, 0, 4, 0, out, 0);
+    else if (op === "pow") power!(1, n, x, 0, 4, 0, placed(value, "float64"), 0, 0, 1, out, 0);
+    else binary32[op](1, n, x, 0, 1, placed(value, "float32"), 0, 0, out);
   };
 
   const binaryNumber: Kernels["binaryNumber"] = (op, a, b, out) => {
@@ -166,13 +190,13 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     const x = (isFirst ? b : a) as Tensor;
     const value = (isFirst ? a : b) as number;
     if (op === "pow" && value === 2 && !isFirst) return unary("square", x, out);
-    if (!isFloat(dtype) || x.dtype !== dtype || op === "pow" || (out.size <= few && isExact(op))) return jsKernels.binaryNumber(op, a, b, out);
+    if (!isFloat(dtype) || x.dtype !== dtype || (out.size <= few && isExact(op))) return jsKernels.binaryNumber(op, a, b, out);
     beginCall();
     const from = addressOf(x);
     const to = addressOfResult(out);
     if (dtype === "float32") withNumber32(op, out.size, from, value, isFirst, to);
-    else if (isFirst) binary64[op]!(1, out.size, placed(value, "float64"), 0, 0, from, 0, 1, to);
-    else binary64[op]!(1, out.size, from, 0, 1, placed(value, "float64"), 0, 0, to);
+    else if (isFirst) binary64[op](1, out.size, placed(value, "float64"), 0, 0, from, 0, 1, to);
+    else binary64[op](1, out.size, from, 0, 1, placed(value, "float64"), 0, 0, to);
     deliver(out, to);
   };
 

@@ -8,10 +8,7 @@ import { addressOf, addressOfResult, beginCall, deliver, reserve } from "./wasm-
 
 /** The summing part of the set. */
 export const sumKernels = (f: KernelFunctions): Pick<Kernels, "reduce" | "weightedSum" | "innerProduct" | "scaledSquares" | "firstNonFinite"> => {
-  const reductions = {
-    float64: { sum: f["sum64"]!, max: f["maxOf64"]!, min: f["minOf64"]! },
-    float32: { sum: f["sum32"]!, max: f["maxOf32"]!, min: f["minOf32"]! },
-  };
+  const { sum64, sum32, extremeOf64, extremeOf32 } = f;
   const { weightedSum64, weightedSum32, innerProduct64, innerProduct32, scaledSquares64, scaledSquares32, firstNonFinite64, firstNonFinite32 } = f;
 
   return {
@@ -22,7 +19,8 @@ export const sumKernels = (f: KernelFunctions): Pick<Kernels, "reduce" | "weight
       beginCall();
       const from = addressOf(x);
       const to = addressOfResult(out);
-      reductions[dtype][op](outer, length, inner, from, to);
+      if (op === "sum") (dtype === "float64" ? sum64! : sum32!)(outer, length, inner, from, to);
+      else (dtype === "float64" ? extremeOf64! : extremeOf32!)(outer, length, inner, from, to, op === "min" ? 1 : -1);
       deliver(out, to);
     },
 

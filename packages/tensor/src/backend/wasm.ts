@@ -7,9 +7,11 @@
 import { jsKernels } from "./js.js";
 import type { Kernels } from "./kernels.js";
 import { elementwiseKernels } from "./wasm-elementwise.js";
+import { maskKernels } from "./wasm-masks.js";
 import { matmulKernel } from "./wasm-matmul.js";
 import { instantiateKernels } from "./wasm-module.js";
 import { sumKernels } from "./wasm-sums.js";
+import { updateKernels } from "./wasm-updates.js";
 
 /** The WebAssembly set, or the reason why it cannot run here. */
 export const loadWasmKernels = (): Kernels | string => {
@@ -19,8 +21,8 @@ export const loadWasmKernels = (): Kernels | string => {
     name: "wasm",
     ...elementwiseKernels(functions),
     ...sumKernels(functions),
-    compare: jsKernels.compare,
-    where: jsKernels.where,
+    ...maskKernels(functions),
+    ...updateKernels(functions),
     matmul: matmulKernel(functions),
   };
 };
