@@ -111,7 +111,6 @@ const makeStepper = (tableau: CheckedTableau) => {
   class PlainStep implements Step {
     readonly t0: number;
     readonly t1: number;
-    readonly h: number;
     readonly y0: Leaves;
     readonly y1: Leaves;
     /** @internal */
@@ -130,12 +129,14 @@ const makeStepper = (tableau: CheckedTableau) => {
       this.shelf = shelf;
       this.t0 = t0;
       this.t1 = t1;
-      this.h = t1 - t0;
       this.y0 = y0;
       this.y1 = y1;
       this.slopes = slopes;
     }
 
+    get h(): number {
+      return this.t1 - this.t0;
+    }
     get carry(): Leaves {
       return carryOf(this);
     }
@@ -157,6 +158,7 @@ const makeStepper = (tableau: CheckedTableau) => {
   const errorOf = (step: PlainStep, row: PlainRow): Leaves => {
     if (step.estimated !== undefined) return step.estimated;
     const { work, shelf } = step;
+    numbers(step.y1); // throws where the step is gone, whose arrays hold other slopes by now
     const error = work.take(shelf);
     weighted(error, work.nothing, row, complete(step), step.h);
     return (step.estimated = [work.around(error, shelf)]);

@@ -52,6 +52,37 @@ describe("step coefficients", () => {
     );
   });
 
+  test.each(Object.entries(stepCoefficients))(
+    "%s: each length follows from the last three errors, the second by the elementary rule",
+    (_, coefficients) => {
+      const { proportional: p, integral: i, derivative: d } = coefficients;
+      const tolerance = 1e-6;
+      const steps = [
+        ...integrate((_t, y) => y.neg(), start, {
+          t0: 0,
+          t1: 4,
+          controller: adaptive({ rtol: tolerance, atol: tolerance, coefficients, first: 0.05 }),
+        }),
+      ];
+      const errors = steps.map(({ error, y0, y1 }) => {
+        const [e, a, b] = [error, y0, y1].map((x) => Array.from(x.data));
+        const scaled = e!.map((one, j) => one / (tolerance + tolerance * Math.max(Math.abs(a![j]!), Math.abs(b![j]!))));
+        return Math.sqrt(scaled.reduce((sum, one) => sum + one * one, 0) / scaled.length);
+      });
+      expect(steps.length).toBeGreaterThan(5);
+      const k = 5;
+      const counted = (n: number) => (n <= 0 ? 0.9 ** k : Math.max(errors[n]!, 1e-4));
+      // The last one must end at t1; none is rejected, since the slope decays.
+      for (let n = 1; n < steps.length - 1; n++) {
+        const q = errors[n - 1]!;
+        const filtered = q ** (-(p + i + d) / k) * counted(n - 2) ** ((p + 2 * d) / k) * counted(n - 3) ** (-d / k);
+        const factor = 0.9 * (n === 1 ? q ** (-1 / k) : filtered);
+        const [before, now] = [steps[n - 1]!, steps[n]!].map(({ t0, t1 }) => t1 - t0);
+        expect(now! / before!).toBeCloseTo(Math.min(10, Math.max(0.2, factor)), 10);
+      }
+    },
+  );
+
   test.each([
     [{ integral: 0 }, "coefficients got integral = 0"],
     [{ integral: 1, proportional: -2 }, "a sum of -1: both must be positive"],

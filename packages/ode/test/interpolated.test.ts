@@ -94,7 +94,9 @@ describe("interpolatedAdjoint", () => {
     expect([loose, tight].map((one) => one!.reverse.fallbacks)).toEqual([0, 0]);
     const dense = run(denseAdjoint(), { tolerance: 1e-8, t1: 0.5 });
     expect(distance(tight!.gradient, dense.gradient)).toBeLessThan(1e-5);
-    expect(tight!.stats.peakBytes).toBeLessThan(dense.stats.peakBytes);
+    // Nodes grow with the logarithm of the tolerance, steps with a power of it.
+    const [few, all] = [interpolatedAdjoint(), denseAdjoint()].map((adjoint) => run(adjoint, { tolerance: 1e-10, t1: 0.5 }).stats.peakBytes);
+    expect(few!).toBeLessThan(all! / 1.2);
   });
 
   test("falls back to running the steps again where the polynomial is no solution, and says so", () => {

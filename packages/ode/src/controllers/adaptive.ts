@@ -135,7 +135,7 @@ const control = <Y>(options: AdaptiveOptions<Y>, times: readonly number[], setup
       return { accept: false, h: length > 1.1 * least ? Math.max(shorter, least) : shorter, error, component, outside, anew: false };
     }
     if (declared.beginnings.size === 0 || !declared.beginnings.has(step.t1))
-      return { accept, h: within(length * filter.accepted(error), step.t1), error, component, outside, anew: false };
+      return { accept, h: within(length * filter.accepted(error), step.t1), error, component, outside: false, anew: false };
     filter.reset();
     const firstSlope = setup.firstSlope === undefined ? undefined : step.carry;
     const h = initialStep({ ...setup, t0: step.t1, y0: step.y1, firstSlope }, measure);

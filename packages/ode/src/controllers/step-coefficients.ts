@@ -4,7 +4,9 @@
  *   h ← h · 0.9 q₁^{−(P + I + D)/k} q₂^{(P + 2D)/k} q₃^{−D/k}
  *
  * q₁ is the scaled error of this step, q₂ and q₃ those of the accepted steps before it, k one more than the embedded order. With I alone the step follows each
- * error at once; P damps what it makes of it, so that steps change smoothly; D looks at the change of the change.
+ * error at once; P damps what it makes of it, so that steps change smoothly; D looks at the change of the change. After the first step, and after one that begins
+ * anew, there is no q₂ and the rule is the elementary one, h · 0.9 q₁^{−1/k}: a damped one would still be looking for its step where a short solve ends. To the
+ * filter that takes over, the error of that step counts as 0.9ᵏ, which is what the rule aimed at.
  *
  * G. Söderlind, Digital filters in adaptive time-stepping, ACM TOMS 29(1), 2003, 1–26; K. Gustafsson, ACM TOMS 17(4), 1991, 533–554;
  * E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., 1996, IV.2, eq. 2.43c.
@@ -76,19 +78,23 @@ export const stepFilter = ({ proportional = 0, integral, derivative = 0 }: StepC
   const ofThis = (proportional + integral + derivative) / k;
   const ofLast = (proportional + 2 * derivative) / k;
   const ofSecondLast = derivative / k;
-  // Fields of an object are written in place, numbers in variables of closures are allocated anew.
-  const before = { last: memory?.[0] ?? leastError, secondLast: memory?.[1] ?? leastError, rejected: memory?.[2] === 1 };
+  const aimedAt = power(safety, k);
+  // Errors are 0 where there was none. Fields of an object are written in place, numbers in variables of closures are allocated anew.
+  const before = { last: memory?.[0] ?? 0, secondLast: memory?.[1] ?? 0, rejected: memory?.[2] === 1 };
   return {
     accepted: (error) => {
+      const { last, secondLast } = before;
+      const isFirst = last === 0;
       let shrink = 1 / growsAtMost;
       if (error > 0) {
-        shrink = power(error, ofThis) / (safety * (ofLast === 0 ? 1 : power(before.last, ofLast)));
-        if (ofSecondLast !== 0) shrink *= power(before.secondLast, ofSecondLast);
+        shrink = power(error, isFirst ? 1 / k : ofThis) / safety;
+        if (!isFirst && ofLast !== 0) shrink /= power(last, ofLast);
+        if (!isFirst && ofSecondLast !== 0) shrink *= power(secondLast === 0 ? last : secondLast, ofSecondLast);
         shrink = Math.min(shrinksAtMost, Math.max(1 / growsAtMost, shrink));
       }
       if (before.rejected) shrink = Math.max(1, shrink);
-      before.secondLast = before.last;
-      before.last = Math.max(error, leastError);
+      before.secondLast = last;
+      before.last = isFirst && !before.rejected ? aimedAt : Math.max(error, leastError);
       before.rejected = false;
       return 1 / shrink;
     },
@@ -97,7 +103,7 @@ export const stepFilter = ({ proportional = 0, integral, derivative = 0 }: StepC
       return Number.isFinite(error) ? Math.max(1 / shrinksAtMost, safety * power(Math.max(error, 1), -1 / k)) : 1 / shrinksAtMost;
     },
     reset: () => {
-      Object.assign(before, { last: leastError, secondLast: leastError, rejected: false });
+      Object.assign(before, { last: 0, secondLast: 0, rejected: false });
     },
     memory: () => [before.last, before.secondLast, before.rejected ? 1 : 0],
   };
