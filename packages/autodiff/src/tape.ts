@@ -212,18 +212,20 @@ export class Tape implements Recorder {
     }
     const pulled = rule(cotangent, output, wanted, ...args);
     input = firstInput;
-    const take = (x: Tensor, result: Cotangent, asked: Wanted): void => {
-      const slot = this.#inputSlots[input++]!;
-      if (result !== undefined && result !== asked) give(held, slot, checked(applied, x, cotangent, result), result !== cotangent);
-    };
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
-      if (isTensor(arg)) take(arg, pulled[i] as Cotangent, wanted[i] as Wanted);
+      if (isTensor(arg)) this.#take(applied, input++, arg, cotangent, pulled[i] as Cotangent, wanted[i] as Wanted, held);
       else if (Array.isArray(arg)) {
         const parts = pulled[i] as readonly Cotangent[] | undefined;
-        (arg as readonly unknown[]).filter(isTensor).forEach((x, j) => take(x, parts?.[j], (wanted[i] as readonly Wanted[])[j]!));
+        const asked = wanted[i] as readonly Wanted[];
+        (arg as readonly unknown[]).filter(isTensor).forEach((x, j) => this.#take(applied, input++, x, cotangent, parts?.[j], asked[j]!, held));
       }
     }
+  }
+
+  /** Takes what a joint rule gave for one argument, unless it was added in place. */
+  #take(applied: Applied, input: number, x: Tensor, given: Tensor, result: Cotangent, asked: Wanted, held: Held): void {
+    if (result !== undefined && result !== asked) give(held, this.#inputSlots[input]!, checked(applied, x, given, result), result !== given);
   }
 
   #oneByOne(applied: Applied, rules: VjpRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {

@@ -9,6 +9,7 @@
  *
  * L. F. Shampine, ACM TOMS 3(1), 1977, 44–53; B. P. Sommeijer, L. F. Shampine, J. G. Verwer, RKC, J. Comput. Appl. Math. 88, 1998, 315–326 (the power iteration).
  */
+import { scalarLog } from "@dydt/tensor";
 import type { BlowUpCause, Cause, DiscontinuityCause, StiffCause, ToleranceCause } from "./cause.js";
 import type { Attempt } from "./errors.js";
 import { flatten, largestOf, sceneOf, type Circumstances, type Flat, type Scene } from "./scene.js";
@@ -17,14 +18,6 @@ import { timeValue } from "./time.js";
 
 const near = (x: number): string => Number(x.toPrecision(6)).toString();
 const short = (x: number): string => x.toExponential(1);
-
-/** ln x, rounded to a factor that does not matter here. */
-const logarithm = (x: number): number => {
-  let octaves = 0;
-  let rest = x;
-  while (rest >= 2 && octaves < 4096) [rest, octaves] = [rest / 2, octaves + 1];
-  return 0.6931471805599453 * (octaves + (rest - 1));
-};
 
 const along = (y: Flat, h: number, f: Flat): Flat => y.map((one, i) => one + h * f[i]!);
 const differenceOf = (a: Flat, b: Flat): Flat => a.map((one, i) => one - b[i]!);
@@ -142,7 +135,7 @@ const blowUp = <R extends Step>({ problem, y: state, last, resolved }: Circumsta
   const rate = (direction * f[which]!) / y[which]!;
   const until = resolved === t ? "" : `; it is resolved until t = ${resolved}`;
   const advice = "stop before, with a domain or an earlier t1, or rescale the equation";
-  const bursts = (growth: number, r: number) => r > 0 && r * elapsed > 30 * (1 + logarithm(growth)) && Math.abs(last.t1 - last.t0) * 100 < elapsed;
+  const bursts = (growth: number, r: number) => r > 0 && r * elapsed > 30 * (1 + scalarLog(growth)) && Math.abs(last.t1 - last.t0) * 100 < elapsed;
   // A little before, by the midpoint rule; the state that the last step began with may be gone.
   const back = -direction * Math.max(0.01 * Math.abs(last.t1 - last.t0), 64 * Number.EPSILON * Math.abs(t));
   const earlier = along(y, back, slope(t + back / 2, along(y, back / 2, f)));

@@ -46,7 +46,7 @@ export {
 } from "./recorder.js"; // prettier-ignore
 export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
 export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
-export { power } from "./backend/transcendental.js";
+export { exp as scalarExp, log as scalarLog, power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
 export type { AdamNumbers, Kernels, MatmulLayout } from "./backend/kernels.js";
 export { checkOptions } from "./options.js";

@@ -38,7 +38,8 @@ export interface Recorder {
 const none: readonly Recorder[] = [];
 let recorders: readonly Recorder[] = none;
 let lastEpoch = 0;
-const liveEpochs = new Set<number>();
+/** Few at a time, and the last begun is mostly the first to end. */
+const liveEpochs: number[] = [];
 
 /** The recorders that are active in this synchronous call, outermost first. */
 export const activeRecorders = (): readonly Recorder[] => recorders;
@@ -68,17 +69,18 @@ export const unrecorded = <T>(body: () => T): T => recordingWith(none, body);
 
 /** A new epoch; its marks count until {@link endEpoch}. */
 export const beginEpoch = (): number => {
-  liveEpochs.add(++lastEpoch);
+  liveEpochs.push(++lastEpoch);
   return lastEpoch;
 };
 
 /** Ends an epoch: its marks may be overwritten. */
 export const endEpoch = (epoch: number): void => {
-  liveEpochs.delete(epoch);
+  const at = liveEpochs.lastIndexOf(epoch);
+  if (at >= 0) liveEpochs.splice(at, 1);
 };
 
 /** Whether marks of this epoch still count. */
-export const isLive = (epoch: number): boolean => liveEpochs.has(epoch);
+export const isLive = (epoch: number): boolean => liveEpochs.includes(epoch);
 
 /** Whether a derivative flows through `x` for anybody who is watching now. */
 export const isWatched = (x: Tensor): boolean => {

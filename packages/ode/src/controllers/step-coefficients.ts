@@ -11,7 +11,7 @@
  * G. Söderlind, Digital filters in adaptive time-stepping, ACM TOMS 29(1), 2003, 1–26; K. Gustafsson, ACM TOMS 17(4), 1991, 533–554;
  * E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., 1996, IV.2, eq. 2.43c.
  */
-import { checkOptions, OptionError, power } from "@dydt/tensor";
+import { checkOptions, OptionError, scalarExp, scalarLog } from "@dydt/tensor";
 
 /** How strongly the next length answers to the error, its change, and the change of that; what is left out is 0. */
 export interface StepCoefficients {
@@ -56,6 +56,8 @@ const safety = 0.9;
 const [shrinksAtMost, growsAtMost] = [5, 10];
 /** Errors below this are no reason for longer steps still. */
 const leastError = 1e-4;
+/** In place of the logarithm of an error where there was none. */
+const none = Infinity;
 
 /** How many times longer the next step is to be. */
 export interface StepFilter {
@@ -78,32 +80,32 @@ export const stepFilter = ({ proportional = 0, integral, derivative = 0 }: StepC
   const ofThis = (proportional + integral + derivative) / k;
   const ofLast = (proportional + 2 * derivative) / k;
   const ofSecondLast = derivative / k;
-  const aimedAt = power(safety, k);
-  // Errors are 0 where there was none. Fields of an object are written in place, numbers in variables of closures are allocated anew.
-  const before = { last: memory?.[0] ?? 0, secondLast: memory?.[1] ?? 0, rejected: memory?.[2] === 1 };
+  const leastLogarithm = scalarLog(leastError);
+  const aimedAt = k * scalarLog(safety);
+  // Logarithms of errors. Fields of an object are written in place, numbers in variables of closures are allocated anew.
+  const before = { last: memory?.[0] ?? none, secondLast: memory?.[1] ?? none, rejected: memory?.[2] === 1 };
   return {
     accepted: (error) => {
       const { last, secondLast } = before;
-      const isFirst = last === 0;
-      let shrink = 1 / growsAtMost;
+      const isFirst = last === none;
+      const logarithm = scalarLog(error);
+      let growth = growsAtMost;
       if (error > 0) {
-        shrink = power(error, isFirst ? 1 / k : ofThis) / safety;
-        if (!isFirst && ofLast !== 0) shrink /= power(last, ofLast);
-        if (!isFirst && ofSecondLast !== 0) shrink *= power(secondLast === 0 ? last : secondLast, ofSecondLast);
-        shrink = Math.min(shrinksAtMost, Math.max(1 / growsAtMost, shrink));
+        const filtered = isFirst ? -logarithm / k : ofLast * last - ofThis * logarithm - ofSecondLast * (secondLast === none ? last : secondLast);
+        growth = Math.min(growsAtMost, Math.max(1 / shrinksAtMost, safety * scalarExp(filtered)));
       }
-      if (before.rejected) shrink = Math.max(1, shrink);
+      if (before.rejected) growth = Math.min(1, growth);
       before.secondLast = last;
-      before.last = isFirst && !before.rejected ? aimedAt : Math.max(error, leastError);
+      before.last = isFirst && !before.rejected ? aimedAt : Math.max(logarithm, leastLogarithm);
       before.rejected = false;
-      return 1 / shrink;
+      return growth;
     },
     rejected: (error) => {
       before.rejected = true;
-      return Number.isFinite(error) ? Math.max(1 / shrinksAtMost, safety * power(Math.max(error, 1), -1 / k)) : 1 / shrinksAtMost;
+      return Number.isFinite(error) ? Math.max(1 / shrinksAtMost, safety * scalarExp(-scalarLog(Math.max(error, 1)) / k)) : 1 / shrinksAtMost;
     },
     reset: () => {
-      Object.assign(before, { last: 0, secondLast: 0, rejected: false });
+      Object.assign(before, { last: none, secondLast: none, rejected: false });
     },
     memory: () => [before.last, before.secondLast, before.rejected ? 1 : 0],
   };
