@@ -68,8 +68,8 @@ const errorOf = ({ library, solveTo }: Competitor, { name, check }: ClassicSyste
   return error;
 };
 
-/** What an evaluation within a solve by `inPlace` may cost, in evaluations within a solve by odex: twice as much, and a twentieth of that for the measurement. */
-const inPlaceBound = 2.1;
+/** What an evaluation within a solve by `inPlace` may cost, in evaluations within a solve by odex. */
+const inPlaceBound = 2;
 /** For how long both are run for that, in turns, in milliseconds; and how often before the promise counts as broken. */
 const [boundTime, boundTurn, boundTrials] = [4000, 5, 3];
 
