@@ -120,7 +120,7 @@ export const report = ({ network, equations, comparison }: Findings): string => 
           figure({
             title: "Step lengths",
             svg: stepLengths(steps, { time: "Year", length: "Step (years)", from: firstYear }),
-            caption: "The first are short, until the controller knows the solution; then short where the populations turn and long where they glide.",
+            caption: "The first is short, since the controller knows nothing yet; then short where the populations turn and long where they glide.",
           }),
           figure({
             title: "Error estimates",
