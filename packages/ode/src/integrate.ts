@@ -4,7 +4,7 @@
  * Solving is draining it. The solver's own loop keeps two regions and uses them in turn, so that a record may be read until the next but one is made; `integrate`
  * for users makes records on the heap, which own their memory.
  */
-import { allocatingIn, copy, heap, unrecorded, type Region } from "@dydt/tensor";
+import { heap, unrecorded, type Region } from "@dydt/tensor";
 import { noAttempts, noteAttempt } from "./attempts.js";
 import type { Control } from "./controller.js";
 import { SolveError } from "./errors.js";
@@ -13,7 +13,7 @@ import { eventful } from "./events.js";
 import { nonFinite, stepTooSmall } from "./failure.js";
 import { accept, attempt, circumstances, isFinite, makeStep, type Loop } from "./loop.js";
 import type { Problem } from "./problem.js";
-import type { Leaves, Step } from "./step.js";
+import { heapCopies, type Leaves, type Step } from "./step.js";
 import { limitsOf, type Ending, type Resumption } from "./supervision.js";
 import { isMoved, timeValue } from "./time.js";
 import { inOneRegion, twoRegions, type Place } from "./workshop.js";
@@ -208,4 +208,4 @@ function* quietly<R>(steps: Generator<R, void>, ending: Ending): Generator<R, vo
 }
 
 /** Copies that belong to nobody else. */
-const keep = (leaves: Leaves): Leaves => unrecorded(() => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf))));
+const keep = (leaves: Leaves): Leaves => unrecorded(() => heapCopies(leaves));

@@ -5,7 +5,7 @@ import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, st
 import type { Control } from "./controller.js";
 import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
 import type { Problem } from "./problem.js";
-import type { DenseStep, Leaves, Step } from "./step.js";
+import { heapCopies, type DenseStep, type Leaves, type Step } from "./step.js";
 import { isMoved, timeBetween, timeValue, type Time } from "./time.js";
 
 /** When an event happened, and the states there. */
@@ -59,8 +59,6 @@ export const savesInStep = <R extends Step>({ saves }: Problem<R>, first: number
   return next;
 };
 
-const toHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
-
 /** Rows on a new first axis; where there are none, of the form of `like`. */
 const stacked = (rows: readonly Leaves[], like: Leaves): Leaves => {
   const [first] = rows;
@@ -87,7 +85,7 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
   let next = supervision.resume === undefined ? savesInStep(problem, 0, times[0]!, forward) : 0;
 
   const save = (i: number, y: Leaves): void =>
-    void rows.push(value === undefined ? toHeap(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
+    void rows.push(value === undefined ? heapCopies(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
   for (let i = 0; i < next; i++) {
     const time = saves[i]!;
     if (isMoved(time)) save(i, problem.term.combine(start, [1], [problem.term.slope(problem.t0, start)], timeBetween(problem.t0, time)));
@@ -114,7 +112,7 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
     });
     for (const { event, t, y } of occurrences) {
       happened[event]!.times.push(allocatingIn(heap, () => (typeof t === "number" ? tensor(t) : copy(t))));
-      happened[event]!.states.push(toHeap(y));
+      happened[event]!.states.push(heapCopies(y));
     }
   };
 

@@ -13,11 +13,11 @@ import type { RunningCost } from "./regularizers/running.js";
 import type { RungeKuttaStep } from "./runge-kutta.js";
 import type { Solver } from "./solver.js";
 import { tsit5, type tsit5Tableau } from "./solvers/tsit5.js";
-import type { DenseStep, EmbeddedStep, Leaves, Step, StiffnessStep } from "./step.js";
+import { heapCopies, type DenseStep, type EmbeddedStep, type Leaves, type Step, type StiffnessStep } from "./step.js";
 import { checkTimeLimit, type Resumption, type Signal, type Supervision } from "./supervision.js";
 import type { Ode } from "./term.js";
 import { timeTensor, type Time } from "./time.js";
-import { copies, treeStep, type TreeStep } from "./tree-step.js";
+import { treeStep, type TreeStep } from "./tree-step.js";
 
 /** The record of the default solver. */
 export type DefaultStep = RungeKuttaStep<typeof tsit5Tableau>;
@@ -144,7 +144,7 @@ const supervisionOf = <Y, R extends Step, V>(form: Y, options: SolveOptions<R, Y
     );
   const stops = (answer: unknown): boolean => answer === "stop" || answer === false;
   return {
-    onStep: onStep === undefined ? undefined : (step, stand) => stops(onStep(treeStep(form, step as R, stand(), copies))),
+    onStep: onStep === undefined ? undefined : (step, stand) => stops(onStep(treeStep(form, step as R, stand(), heapCopies))),
     signal,
     timeLimit,
     throws,

@@ -9,10 +9,9 @@ import type { SolveError, Status } from "./errors.js";
 import type { Happenings, Outputs } from "./outcome.js";
 import type { Problem, SolveStats } from "./problem.js";
 import type { SavedValue } from "./settings.js";
-import type { DenseStep, Leaves, Step } from "./step.js";
+import { heapCopies, type DenseStep, type Leaves, type Step } from "./step.js";
 import type { Resumption } from "./supervision.js";
 import { timeValue, type Time } from "./time.js";
-import { copies } from "./tree-step.js";
 
 /** When an event happened. */
 export interface EventRecord<Y> {
@@ -137,7 +136,7 @@ const between = <R extends Step>(
     for (let j = 0; j + 1 < times.length; j++)
       inTemporaryRegion("step", () => {
         const step = replayStep({ problem, times, happenings }, j, found[j]!);
-        found.push({ y: copies(step.y1), carry: solver.carries === "state" ? copies(step.carry) : undefined });
+        found.push({ y: heapCopies(step.y1), carry: solver.carries === "state" ? heapCopies(step.carry) : undefined });
       });
     return found;
   };
@@ -147,15 +146,15 @@ const between = <R extends Step>(
     while (j + 1 < times.length && times[j + 1] === t) j++; // after all that happened at this time
     return uncounted(() => {
       states ??= all();
-      if (times[j] === t) return copies(states[j]!.y);
+      if (times[j] === t) return heapCopies(states[j]!.y);
       j--;
       const before = states[j]!;
       if (solver.interpolates !== true) {
         const carry = before.carry ?? solver.start(term, times[j]!, before.y);
-        return copies(inTemporaryRegion("step", () => copies(solver.step(term, times[j]!, t, before.y, carry).y1)));
+        return heapCopies(inTemporaryRegion("step", () => heapCopies(solver.step(term, times[j]!, t, before.y, carry).y1)));
       }
       if (present?.j !== j) present = { j, step: allocatingIn(heap, () => replayStep({ problem, times, happenings }, j, before)) };
-      return copies((present.step as DenseStep).at(t));
+      return heapCopies((present.step as DenseStep).at(t));
     });
   };
 };

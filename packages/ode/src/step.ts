@@ -4,11 +4,14 @@
  * Controllers, regularizers and adjoints say in their type which record they need, solvers which they make: whether a combination is legal is a matter
  * of structure, decided by the compiler.
  */
-import { allocatingIn, currentRegion, type Tensor } from "@dydt/tensor";
+import { allocatingIn, copy, currentRegion, heap, type Tensor } from "@dydt/tensor";
 import type { Time } from "./time.js";
 
 /** A state as a list of its tensors, in the order of its tree. */
 export type Leaves = readonly Tensor[];
+
+/** Copies on the heap, which no solve writes to again and nobody releases. */
+export const heapCopies = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
 
 /** One step of a solver, from (t0, y0) to (t1, y1). */
 export interface Step {

@@ -1,7 +1,7 @@
 /**
  * @file Steps as the user sees them: with trees for states.
  */
-import { allocatingIn, copy, heap, unflatten } from "@dydt/tensor";
+import { unflatten } from "@dydt/tensor";
 import { eventful } from "./events.js";
 import type { DenseStep, EmbeddedStep, Leaves, Step } from "./step.js";
 import type { Resumption } from "./supervision.js";
@@ -20,9 +20,6 @@ export type TreeStep<Y, R extends Step> = {
   readonly resume: Resumption;
 } & (R extends EmbeddedStep ? { /** The estimated error of y1. */ readonly error: Y } : unknown) &
   (R extends DenseStep ? { /** The state at a time of the step. */ readonly at: (t: Time) => Y } : unknown);
-
-/** Copies on the heap, which the solve does not write to again. */
-export const copies = (leaves: Leaves): Leaves => allocatingIn(heap, () => leaves.map((leaf) => copy(leaf)));
 
 /**
  * A step with trees.

@@ -5,12 +5,10 @@
  * forward and back differs between the forward solve and the reverse: that is its mode.
  */
 import type { Chain, Kept } from "@dydt/autodiff";
-import { allocatingIn, heap } from "@dydt/tensor";
 import type { Problem } from "../problem.js";
-import type { Leaves, Step } from "../step.js";
+import { heapCopies, type Leaves, type Step } from "../step.js";
 import type { CheckpointStore } from "./checkpoint-store.js";
 import type { Ended } from "./stages.js";
-import { copies } from "./regions.js";
 import type { WorkingState } from "./replay.js";
 
 /** A state that was reached, with the step that ended there where that is kept. */
@@ -34,9 +32,6 @@ export interface SolveChain extends Chain {
   readonly setWorking: (state: Reached) => void;
   readonly setMode: (mode: ChainMode) => void;
 }
-
-/** Copies on the heap. */
-export const keepOnHeap = (leaves: Leaves): Leaves => allocatingIn(heap, () => copies(leaves));
 
 /** The chain of a problem, at its first state. */
 export const createChain = <R extends Step>({ y0 }: Problem<R>, store: CheckpointStore, first: WorkingState, keepsStages = false): SolveChain => {
@@ -86,7 +81,7 @@ export const createChain = <R extends Step>({ y0 }: Problem<R>, store: Checkpoin
     },
     release: (state) => {
       if (origin === state) {
-        const kept = keepOnHeap(withStages(working));
+        const kept = heapCopies(withStages(working));
         setWorking(working.ended === undefined ? stateOf(kept) : reachedOf(kept));
       }
       stored.delete(state);

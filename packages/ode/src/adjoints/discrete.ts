@@ -13,8 +13,8 @@ import type { Adjoint, Differentiated } from "../adjoint.js";
 import { begin, type Run } from "../integrate.js";
 import { collect, type Collector } from "../outcome.js";
 import type { Problem } from "../problem.js";
-import type { Step } from "../step.js";
-import { createChain, keepOnHeap } from "./chain.js";
+import { heapCopies, type Step } from "../step.js";
+import { createChain } from "./chain.js";
 import { atHand, createCheckpointStore, type CheckpointStore } from "./checkpoint-store.js";
 import { replayOf, type Granularity, type WorkingState } from "./replay.js";
 import { reverseSolve } from "./reverse.js";
@@ -85,7 +85,7 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
   const watched = keepsStages ? watchSlopes(problem, tape) : { problem, slopes: () => [] };
   const run: Run<R> = begin(watched.problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
   const collector: Collector<R> = collect(problem, run.control);
-  const first: WorkingState = { y: problem.y0, carry: solver.carries === "state" ? keepOnHeap(run.carry) : undefined };
+  const first: WorkingState = { y: problem.y0, carry: solver.carries === "state" ? heapCopies(run.carry) : undefined };
   const chain = createChain(problem, store, first, keepsStages);
   /** The state before the last step. */
   let beforeLast: WorkingState = first;

@@ -6,13 +6,13 @@
  * Nothing is kept but the end and the times of the steps. The gradient is that of the computed solution, up to the rounding of the way back.
  * P. Kidger, J. Foster, X. Li, T. Lyons, Efficient and accurate gradients for neural SDEs, NeurIPS 2021.
  */
-import { abs, allocatingIn, checkOptions, createRegion, heap, max, scope, type Tensor } from "@dydt/tensor";
+import { abs, allocatingIn, checkOptions, createRegion, max, scope, type Tensor } from "@dydt/tensor";
 import type { Adjoint, Differentiated, InputCotangents, OutputCotangents } from "../adjoint.js";
 import { IncompatibleError } from "../errors.js";
 import * as sentences from "../sentences.js";
 import type { Problem } from "../problem.js";
 import type { Inverse } from "../solver.js";
-import type { Leaves, ReversibleStep, Step } from "../step.js";
+import { heapCopies, type Leaves, type ReversibleStep, type Step } from "../step.js";
 import type { Ode } from "../term.js";
 import { timeValue } from "../time.js";
 import { accounted } from "./account.js";
@@ -108,7 +108,7 @@ export const reversibleAdjoint = (options: ReversibleAdjointOptions = {}): Adjoi
       if (timeValue(problem.t0) === timeValue(problem.t1)) return ofNothing.solve(problem);
       let carry: Leaves = [];
       const keepCarry = (last: R): void => {
-        if (problem.solver.carries === "state") carry = allocatingIn(heap, () => copies(last.carry));
+        if (problem.solver.carries === "state") carry = heapCopies(last.carry);
       };
       const forward = solveForward(problem, { end: keepCarry });
       const { outputs, times } = forward;
