@@ -45,12 +45,8 @@ const copies = createArena();
 /** Copies beyond this are not kept. */
 const copiesLimit = 32 * 1024 * 1024;
 
-interface Copy {
-  epoch: number;
-  address: number;
-}
-const copyOf = new WeakMap<TypedArray, Copy>();
-let epoch = 0;
+/** Where the copies lie. It holds the arrays as long as the copies count, which take as much memory. */
+const addressOfKept = new Map<TypedArray, number>();
 let epochRegion: Region = heap;
 let epochGeneration = -1;
 
@@ -78,18 +74,14 @@ const addressOfCopy = (x: Tensor, own: TypedArray): number => {
   if (region !== epochRegion || region.generation !== epochGeneration) {
     epochRegion = region;
     epochGeneration = region.generation;
-    epoch++;
+    addressOfKept.clear();
     copies.reset();
   }
-  const known = copyOf.get(own);
-  if (known !== undefined && known.epoch === epoch) return known.address;
+  const known = addressOfKept.get(own);
+  if (known !== undefined) return known;
   const address = copies.reserve(bytes);
   copyTo(address, own, x.dtype);
-  if (known === undefined) copyOf.set(own, { epoch, address });
-  else {
-    known.epoch = epoch;
-    known.address = address;
-  }
+  addressOfKept.set(own, address);
   return address;
 };
 
@@ -111,8 +103,7 @@ export const addressOfResult = (out: Tensor): number => {
 export const deliver = (out: Tensor, address: number): void => {
   const own = out.own;
   if (own === null) return;
-  const stale = copyOf.get(own);
-  if (stale !== undefined) stale.epoch = -1;
+  addressOfKept.delete(own); // what was kept of it is stale
   const from = memoryView(out.dtype);
   const start = address / bytesPerElement[out.dtype];
   if (out.size > 32) own.set(from.subarray(start, start + out.size), out.offset);
