@@ -165,3 +165,11 @@ describe("a primitive without a Taylor rule", () => {
     expect(warn).not.toHaveBeenCalled();
   }); // prettier-ignore
 });
+
+test("a power with a tensor as its exponent has its series below zero as well", () => {
+  const coefficients = (x: number, p: Tensor | number) =>
+    taylor((at: Tensor) => at.pow(p), tensor(x), [tensor(1), tensor(0), tensor(0)]).coefficients;
+  expectClose(stack(coefficients(-1, tensor(2))), [-2, 1, 0], { atol: 1e-14 });
+  expectClose(stack(coefficients(-2, tensor(-1))), [-1 / 4, -1 / 8, -1 / 16], { rtol: 1e-14 });
+  expectClose(stack(coefficients(1.7, tensor(2.5))), stack(coefficients(1.7, 2.5)), { rtol: 1e-13 });
+});

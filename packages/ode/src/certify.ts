@@ -76,7 +76,7 @@ const directionOf = <P>(x: P, seed: number): P => {
 
 const log2 = (x: number): number => log(tensor(x)).item() / Math.LN2;
 
-const sameBits = (a: unknown, b: unknown): number => {
+const differentBits = (a: unknown, b: unknown): number => {
   const others = leavesOf(b);
   let different = 0;
   leavesOf(a).forEach((leaf, i) => {
@@ -88,6 +88,7 @@ const sameBits = (a: unknown, b: unknown): number => {
 
 /** The smallest slope of the remainder over two halvings in a row, as long as it stands out of rounding and of the gradient's own tolerance. */
 const taylorSlope = (value: (h: number) => number, slope: number, first: number, allowed: number, precision: number): number | undefined => {
+  if (!Number.isFinite(slope)) return NaN;
   const base = value(0);
   const slopes: number[] = [];
   let before: number | undefined;
@@ -184,7 +185,7 @@ export const certifyGradient = <P>(loss: (parameters: P) => Tensor, parameters: 
   attempt("checkpointed against stored", () =>
     add(
       "checkpointed against stored",
-      sameBits(discreteOn(discreteAdjoint({ checkpoints: revolve(3) })), stored),
+      differentBits(discreteOn(discreteAdjoint({ checkpoints: revolve(3) })), stored),
       "at most",
       0,
       "numbers of other bits with revolve(3)",

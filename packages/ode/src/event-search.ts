@@ -29,7 +29,7 @@ export interface EventMemory {
 export interface EventSearch<R extends Step> {
   /** The step, ended by the first event in it that changes the state or ends the solve. */
   readonly look: (step: R) => R;
-  /** When the state was changed before the last change; t0 at first. */
+  /** How long the stretch before the last change of the state was; 0 before the first. */
   readonly stretch: () => number;
   readonly memory: () => EventMemory;
 }
@@ -109,8 +109,8 @@ export const searchEvents = <R extends Step>(
     while (pending.length > 0) {
       const event = pending[0]!;
       pending = pending.slice(1);
-      found.push({ event, t: start });
-      if (events[event]!.then !== undefined) return counted(found);
+      found.push(...counted([{ event, t: start }]));
+      if (events[event]!.then !== undefined) return found;
     }
     const fractions = Array.from({ length: parts }, (_, i) => (i + 1) / parts);
     if (values.some((value) => Number.isNaN(value))) fractions.unshift(soon);
@@ -123,12 +123,12 @@ export const searchEvents = <R extends Step>(
         const { t } = here[change]!;
         const together = 8 * Number.EPSILON * Math.abs(t);
         pending = here.slice(change + 1).flatMap((other) => (Math.abs(other.t - t) <= together ? [other.event] : []));
-        return counted([...found, ...here.slice(0, change + 1)]);
+        return [...found, ...counted(here.slice(0, change + 1))];
       }
-      found.push(...here);
+      found.push(...counted(here));
       from = to;
     }
-    return counted(found);
+    return found;
   };
 
   return {

@@ -4,7 +4,7 @@
  * Solving is draining it. The solver's own loop keeps two regions and uses them in turn, so that a record may be read until the next but one is made; `integrate`
  * for users makes records on the heap, which own their memory.
  */
-import { heap, unrecorded, type Region } from "@dydt/tensor";
+import { heap, sameShape, unrecorded, type Region } from "@dydt/tensor";
 import { noAttempts, noteAttempt } from "./attempts.js";
 import type { Control } from "./controller.js";
 import { SolveError } from "./errors.js";
@@ -66,7 +66,7 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
       dtype: problem.y0[0]?.dtype ?? "float64",
       errorPower: (solver.errorOrder ?? solver.order) + 1,
       slope: (t: number, y: Leaves) => term.slope(t, y),
-      firstSlope: solver.carries === "recoverable" && carry.length === problem.y0.length ? carry : undefined,
+      firstSlope: solver.carries === "recoverable" && isLike(carry, problem.y0) ? carry : undefined,
       memory: resume?.memory,
     } as const;
     const control = workshop.inPlace(1, () => controller.begin(setup));
@@ -206,6 +206,9 @@ function* quietly<R>(steps: Generator<R, void>, ending: Ending): Generator<R, vo
     ending.error = error;
   }
 }
+
+/** Whether what is carried may be the slope: of the state's form. */
+const isLike = (carry: Leaves, y0: Leaves): boolean => carry.length === y0.length && carry.every(({ shape }, i) => sameShape(shape, y0[i]!.shape));
 
 /** Copies that belong to nobody else. */
 const keep = (leaves: Leaves): Leaves => unrecorded(() => heapCopies(leaves));

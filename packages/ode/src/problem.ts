@@ -23,7 +23,7 @@ import { odeTerm, type Ode } from "./term.js";
 import type { LeafEvent } from "./events.js";
 import { ownTermOf } from "./own-term.js";
 import { unended, unsupervised, type Ending, type Resumption, type Supervision } from "./supervision.js";
-import { timeValue, type Time } from "./time.js";
+import { inOrder, timeValue, type Time } from "./time.js";
 
 /** Counts of a solve. */
 export interface SolveStats {
@@ -126,6 +126,7 @@ const saveTimes = (saveAt: readonly number[] | Tensor | undefined, from: number,
     : (saveAt as readonly number[]);
   let before = from;
   for (const time of times) {
+    if (typeof time !== "number" && !isTensor(time)) throw new OptionError(`saveAt got ${typeof time} among its times: numbers are needed`);
     const t = timeValue(time);
     if (!(from <= to ? t >= from && t <= to : t <= from && t >= to))
       throw new OptionError(`saveAt got the time ${t}, which is outside the solve from ${from} to ${to}`);
@@ -146,7 +147,7 @@ const allStops = <R extends Step>(
   const forced = solver.interpolates === true ? [] : saves;
   const declared = controller.stops?.({ t0, t1, dtype }) ?? [];
   if (declared.length === 0) return forced;
-  return [...forced, ...declared].sort((a, b) => (timeValue(a) - timeValue(b)) * (t1 < t0 ? -1 : 1));
+  return inOrder([...forced, ...declared], { t0, t1 });
 };
 
 /**

@@ -17,7 +17,7 @@ import { runningCostsOf, withRunningCosts, type WithCosts } from "./regularizers
 import { solutionOf, valuesOf, type Reached, type Solution } from "./solution.js";
 import type { Leaves, Step } from "./step.js";
 import { alone } from "./supervision.js";
-import { timeValue, type Time } from "./time.js";
+import { inOrder, timeValue, type Time } from "./time.js";
 
 /** A solve that has begun, and collects what is asked for. */
 const beginCollecting = <R extends Step, V>(problem: Problem<R>, value: SavedValue<V> | undefined) => {
@@ -96,7 +96,9 @@ const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, op
 
   const again = (t: Time, times: readonly number[]): Leaves => {
     if (problem.events.length > 0) throw new OptionError("at(t) has no derivative in a solve with events: ask for the time with saveAt");
-    const stops = problem.solver.interpolates === true ? problem.stops : [...problem.stops, t];
+    if (problem.supervision.resume !== undefined)
+      throw new OptionError("at(t) has no derivative in a solve that was resumed, whose beginning is not known: ask for the time with saveAt");
+    const stops = problem.solver.interpolates === true ? problem.stops : inOrder([t, ...problem.stops], problem);
     const reaches = timeValue(problem.t1) === times[times.length - 1];
     const t1 = reaches ? problem.t1 : times[times.length - 1]!;
     const along1: Problem<R> = {

@@ -57,3 +57,9 @@ export const isMoved = (t: Time): boolean => typeof t !== "number" && isCarried(
 /** A time of a segment: a number, unless a forward mode moves an end of the segment. */
 export const timeIfMoved = (value: number, segment: Segment | undefined): Time =>
   segment !== undefined && (isMoved(segment.start) || isMoved(segment.end)) ? timeInSegment(value, segment) : value;
+
+/** Times in the direction of a solve; of equal ones the first stays first. */
+export const inOrder = (times: readonly Time[], { t0, t1 }: { readonly t0: Time; readonly t1: Time }): readonly Time[] => {
+  const direction = timeValue(t1) < timeValue(t0) ? -1 : 1;
+  return [...times].sort((a, b) => (timeValue(a) - timeValue(b)) * direction);
+};

@@ -4,11 +4,12 @@ import {
 } from "@dydt/autodiff"; // prettier-ignore
 import { ones, OptionError, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, discreteAdjoint, errorEstimate, euler, fixedSteps, leapfrog, ReplayError, reversibleHeun, rk4, solve, tsit5, vern7, type Controller,
+  adaptive, asynchronousLeapfrog, bosh3, bs5, discreteAdjoint, dop853, dopri5, errorEstimate, euler, fixedSteps, heun, leapfrog, midpoint, ralston, ReplayError,
+  reversible, reversibleHeun, rk4, rk4ThreeEighths, solve, tsit5, vern7, type Controller,
   type DiscreteAdjointOptions, type Ode, type SolveStats, type Solver, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
-import { expectSameBits } from "./problems.js";
+import { expectNear, expectSameBits } from "./problems.js";
 
 const decay = (k: Tensor) => (_t: Tensor, y: Tensor) => y.mul(k);
 
@@ -146,12 +147,15 @@ describe("every schedule, store and granularity", () => {
     [`${name} with stages`, { checkpoints, store: "stages" }],
   ]);
   const all: readonly (readonly [string, DiscreteAdjointOptions])[] = [...stores, ["cams", { checkpoints: cams({ units: 9, stages: 3 }) }]];
-  const solvers = { rk4, tsit5, bosh3, vern7, leapfrog, reversibleHeun } as const;
+  const solvers = {
+    euler, midpoint, heun, ralston, rk4, rk4ThreeEighths, bosh3, tsit5, dopri5, bs5, vern7, dop853, leapfrog, reversibleHeun, asynchronousLeapfrog,
+    "reversible(rk4)": () => reversible(rk4()),
+  } as const; // prettier-ignore
 
   test.each(Object.keys(solvers) as readonly (keyof typeof solvers)[])("%s: one gradient, to the last bit, at each granularity", (name) => {
     const solver = solvers[name]() as unknown as Solver<Ode, Step>;
     const second = name === "leapfrog";
-    const embedded = ["tsit5", "bosh3", "vern7"].includes(name);
+    const embedded = ["bosh3", "tsit5", "dopri5", "bs5", "vern7", "dop853"].includes(name);
     const problem = (options: DiscreteAdjointOptions, controller: Controller<Step>) =>
       vjp(
         ({ k, y0, t1 }: { readonly k: Tensor; readonly y0: readonly [Tensor, Tensor]; readonly t1: Tensor }) => {
@@ -168,7 +172,8 @@ describe("every schedule, store and granularity", () => {
       fixedSteps(8),
       ...(embedded ? [adaptive({ rtol: 1e-3, atol: 1e-5, max: 0.2 }) as unknown as Controller<Step>] : []),
     ];
-    for (const controller of controllers)
+    for (const controller of controllers) {
+      const byTape: unknown[] = [];
       for (const tape of ["step", "evaluation"] as const) {
         let wanted: unknown;
         for (const [, options] of all) {
@@ -179,7 +184,10 @@ describe("every schedule, store and granularity", () => {
           expectSameBits(slope, wanted);
           expectSameBits(pullback(ones(value)), wanted); // a second call sweeps anew
         }
+        byTape.push(wanted);
       }
+      expectNear(byTape[0], byTape[1], 1e-13);
+    }
   });
 
   test("Hessian-vector products are those of the whole tape of states and steps", () => {

@@ -546,3 +546,17 @@ describe("trees, float32, and what is refused", () => {
     expect(tsit5().interpolates).toBe(true);
   });
 });
+
+test("an event is noted as often as it may be, also where it comes several times in one step", () => {
+  const when = (t: Tensor) => t.mul(10).sin().sub(0.01);
+  const timesOf = (times?: number) =>
+    solve((_t, y) => y.mul(0), tensor([1]), {
+      t0: 0,
+      t1: 1,
+      controller: fixedSteps(1),
+      events: [{ when, ...(times !== undefined && { times }) }],
+    }).events[0]!.times.toArray() as number[];
+  expect(timesOf()).toHaveLength(4);
+  expect(timesOf(1)).toEqual(timesOf().slice(0, 1));
+  expect(timesOf(3)).toEqual(timesOf().slice(0, 3));
+});

@@ -230,3 +230,21 @@ test("a solver that is not asked for more takes the same steps as ever", () => {
   expect(more.stats.evaluations).toBeLessThanOrEqual(plain.stats.evaluations);
   expectSameBits(solve(field, y0, { ...interval, solver: tsit5() }).y1, solve(field, y0, interval).y1);
 });
+
+describe("the derivative of a state looked up in a solution", () => {
+  const decay = (options: object) => solve((_t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, ...options } as never);
+
+  test("with respect to the time is the slope, also where steps end at save times", () => {
+    for (const saveAt of [undefined, [0.2, 0.6, 1]]) {
+      const solution = decay({ solver: asynchronousLeapfrog(), controller: fixedSteps(50), ...(saveAt && { saveAt }) });
+      const slope = gradient((t: Tensor) => solution.at(t).sum())(tensor(0.413));
+      expectNear(slope, -Math.exp(-0.413), 1e-3);
+    }
+  });
+
+  test("is refused in a solve that was resumed", () => {
+    const part = decay({ onStep: ({ t1 }: { readonly t1: number }) => t1 < 0.5 });
+    const rest = decay({ resume: part.resume });
+    expect(errorOf(() => gradient((t: Tensor) => rest.at(t).sum())(tensor(0.9))).message).toMatch(/no derivative in a solve that was resumed/);
+  });
+});

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { checkGradients, gradient, revolve, storeAll, valueAndGradient } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, discreteAdjoint, dopri5, errorEstimate, fixedSteps, grid, solve, stiffnessEstimate, tsit5, type Adjoint, type EmbeddedStep, type Regularizer,
+  adaptive, discreteAdjoint, dopri5, errorEstimate, fixedSteps, grid, jacobianNorm, solve, stiffnessEstimate, tsit5, type Adjoint, type EmbeddedStep, type Regularizer,
   type Step, type StiffnessStep,
 } from "@dydt/ode"; // prettier-ignore
 import regularizers from "./cases/regularizers.json" with { type: "json" };
@@ -170,4 +170,16 @@ describe("step costs", () => {
     );
     expectSameBits(slope(p), [0, 0, 0, 0]);
   });
+});
+
+test("a Jacobian norm without a probe serves solves of both float types", () => {
+  const cost = jacobianNorm();
+  const rates = (["float64", "float32"] as const).map((dtype) => {
+    const { penalties } = solve((_t, y) => y.neg(), tensor([1, 2], { dtype }), { t0: 0, t1: 1, regularize: cost });
+    return [penalties[0]!.dtype, Math.round(penalties[0]!.item() * 1e4) / 1e4];
+  });
+  expect(rates).toEqual([
+    ["float64", rates[0]![1]],
+    ["float32", rates[0]![1]],
+  ]);
 });

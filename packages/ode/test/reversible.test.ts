@@ -178,3 +178,9 @@ describe("options that cannot be", () => {
     expect(() => asynchronousLeapfrog({ damping: 0.9 } as never)).toThrow(OptionError);
   });
 });
+
+test("leapfrog on one vector says what it needs for steps of its own choice, as other solvers do", () => {
+  expect(() => solve((_t: Tensor, y: Tensor) => y, tensor([1, 0]), { t0: 0, t1: 1, solver: leapfrog() } as never)).toThrow(
+    "this solver estimates no error, so it cannot choose its steps",
+  );
+});

@@ -112,6 +112,13 @@ const power: TaylorRule = ([ofBase, ofExponent], y, order, base, exponent) => {
     if (Number.isInteger(exponent) && exponent > 0 && exponent <= 64) return [y, ...wholePower(x, exponent, order).slice(1)];
     return recur(y, order, (k, known) => over(convolved(k, x, known, { first: 1, weight: (j) => (exponent * j - (k - j)) / k }), x[0]!));
   }
+  if (ofExponent === undefined && isTensor(exponent)) {
+    const x = ofBase as Jet;
+    return recur(y, order, (k, known) => {
+      const raised = convolved(k, x, known, { first: 1, weight: (j) => j / k });
+      return over(difference(times(raised, exponent), convolved(k, x, known, { first: 1, last: k - 1, weight: (j) => (k - j) / k })), x[0]!);
+    });
+  }
   const x = jetOf(ofBase, base, y);
   const p = jetOf(ofExponent, exponent, y);
   const logarithms = logarithm(x, log(x[0]!), x[0]!, order);

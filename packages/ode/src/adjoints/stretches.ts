@@ -6,7 +6,7 @@ import type { Tolerances } from "../controller.js";
 import { eventful, wholeOf } from "../events.js";
 import type { Problem } from "../problem.js";
 import type { DenseStep, Leaves, Step } from "../step.js";
-import { timeValue } from "../time.js";
+import { inOrder, timeValue } from "../time.js";
 import { strictest } from "./backward.js";
 import { chebyshevCoefficients, chebyshevPoints } from "./chebyshev.js";
 import { copies } from "./regions.js";
@@ -94,8 +94,7 @@ export const collectValues = <R extends Step>(problem: Problem<R>, nodes: number
 export const steppingTo = <R extends Step>(problem: Problem<R>, nodes: number): Problem<R> => {
   const ends = endsOf(problem);
   const points = ends.slice(1).flatMap((end, i) => chebyshevPoints(nodes, ends[i]!, end));
-  const direction = timeValue(problem.t1) < timeValue(problem.t0) ? -1 : 1;
   const known = new Set(problem.stops.map(timeValue));
   const more = [...new Set(points)].filter((t) => !known.has(t));
-  return { ...problem, stops: [...problem.stops, ...more].sort((a, b) => (timeValue(a) - timeValue(b)) * direction) };
+  return { ...problem, stops: inOrder([...problem.stops, ...more], problem) };
 };

@@ -5,7 +5,8 @@
  *   accepted:  h ← h clip(0.9 q^{−β₁} qₙ₋₁^{β₂} qₙ₋₂^{−β₃}, 1/5, 10),  no longer after a rejection
  *   rejected:  h ← h max(1/5, 0.9 q^{−1/k}),  a fifth where q is not finite, a half outside the domain
  *
- * The exponents are those of step-coefficients.ts. No step is shorter than `min` unless it must end at a given time, and none is accepted over tolerance.
+ * The exponents are those of step-coefficients.ts. No step is shorter than `min` unless it must end at a given time, and none is accepted over tolerance, but for those
+ * between a declared time and its neighbours.
  */
 import { checkOptions, OptionError, unflatten, unrecorded, type Tensor } from "@dydt/tensor";
 import type { Controller, ControlSetup, Tolerances, Verdict } from "../controller.js";

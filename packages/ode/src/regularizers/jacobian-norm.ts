@@ -43,7 +43,8 @@ export const jacobianNorm = (options: JacobianNormOptions = {}): RunningCost => 
   };
   const matches = (probe: Leaves, y: Leaves): boolean => probe.length === y.length && probe.every((leaf, i) => sameShape(leaf.shape, y[i]!.shape));
   const directionFor = (y: Leaves): Leaves => {
-    if (given === undefined) return (drawn = drawn !== undefined && matches(drawn, y) ? drawn : signs(y));
+    if (given === undefined)
+      return (drawn = drawn !== undefined && matches(drawn, y) && drawn.every(({ dtype }, i) => dtype === y[i]!.dtype) ? drawn : signs(y));
     if (matches(given, y)) return given;
     const shapes = (leaves: Leaves): string => leaves.map((leaf: Tensor) => formatShape(leaf.shape)).join(", ");
     throw new ShapeError(`jacobianNorm got a probe of shape ${shapes(given)} for a state of shape ${shapes(y)}`);
