@@ -7,13 +7,15 @@ import { chain, chainCheck } from "../bench/workloads/chain.js";
 import { classicSystems, classicTolerances } from "../bench/workloads/classics.js";
 import { digits, digitsCases } from "../bench/workloads/digits.js";
 import { flow, flowCases } from "../bench/workloads/flow.js";
-import { describeGradient } from "../bench/workloads/gradient-run.js";
+import { describeGradient, stepsAdjoints } from "../bench/workloads/gradient-run.js";
 import { spiral, spiralCheck, spiralData } from "../bench/workloads/spiral.js";
 
 const expectAgreement = (outcome: Outcome, { loss, gradientNorm }: CheckValues): void => {
   expect(outcome).toSatisfy((one: Outcome) => agrees(one.loss, loss));
   if (gradientNorm !== undefined) expect(outcome).toSatisfy((one: Outcome) => agrees(one.gradientNorm, gradientNorm));
 };
+
+const adjoints = Object.values(stepsAdjoints);
 
 describe("a workload of the benchmarks", () => {
   test("draws the numbers that every language draws", () => {
@@ -23,15 +25,16 @@ describe("a workload of the benchmarks", () => {
 
   test.each(["float64", "float32"] as const)("is the spiral of the literature in %s, however it is solved", (dtype) => {
     const data = spiralData(dtype);
-    for (const how of ["tight", "loose", "rk4"] as const) expectAgreement(describeGradient(spiral(dtype, how, data)), spiralCheck);
+    for (const how of ["tight", "loose", "rk4"] as const)
+      for (const adjoint of adjoints) expectAgreement(describeGradient(spiral(dtype, how, data, adjoint)), spiralCheck);
   });
 
   test.each(digitsCases.filter(({ batch }) => batch === 32))("is the block of gain $gain, with its loss", (one) => {
-    expectAgreement(describeGradient(digits(one, "float32")), one.expected);
+    for (const adjoint of adjoints) expectAgreement(describeGradient(digits(one, "float32", adjoint)), one.expected);
   });
 
   test.each(flowCases)("is the flow with $activation and its exact trace", (one) => {
-    expectAgreement(describeGradient(flow(one, "float32")), one.expected);
+    for (const adjoint of adjoints) expectAgreement(describeGradient(flow(one, "float32", adjoint)), one.expected);
   });
 
   test("is the long chain, which a fiftieth of the steps solve to the printed digits", () => {

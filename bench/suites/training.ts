@@ -7,10 +7,9 @@
  */
 import { scope, zipTrees } from "@dydt/tensor";
 import { valueAndGradient } from "@dydt/autodiff";
-import { measure } from "../measure.js";
+import { gradientRows } from "../gradient-rows.js";
 import { floats, type Suite } from "../suite.js";
-import { requireAgreement } from "../workloads.js";
-import { describeGradient, type Differentiable } from "../workloads/gradient-run.js";
+import type { Differentiable } from "../workloads/gradient-run.js";
 import { spiral, spiralCheck, spiralData, type SpiralParameters, type SpiralSolve } from "../workloads/spiral.js";
 
 const iterate = ({ parameters, loss }: Differentiable<SpiralParameters>): SpiralParameters =>
@@ -23,12 +22,7 @@ const iterate = ({ parameters, loss }: Differentiable<SpiralParameters>): Spiral
 export const training: Suite = async function* ({ effort }) {
   for (const dtype of floats) {
     const data = spiralData(dtype);
-    const solves = new Map((["tight", "loose", "rk4"] satisfies SpiralSolve[]).map((how) => [how, spiral(dtype, how, data)] as const));
-    for (const [how, workload] of solves) {
-      const outcome = describeGradient(workload);
-      requireAgreement(`W1 ${how} ${dtype}`, outcome, spiralCheck);
-      const times = await measure(`W1 ${how}`, [{ library: "dydt", run: () => void iterate(workload) }], effort);
-      for (const [library, ms] of times) yield { workload: "W1 iteration", shape: how, dtype, library, ms, ...outcome };
-    }
+    for (const how of ["tight", "loose", "rk4"] satisfies SpiralSolve[])
+      yield* gradientRows("W1", how, dtype, (adjoint) => spiral(dtype, how, data, adjoint), spiralCheck, effort, iterate, "iteration");
   }
 };

@@ -7,7 +7,7 @@
 import { broadcastTo, concat, type Dtype, type Tensor } from "@dydt/tensor";
 import { adaptive, dopri5, solve } from "@dydt/ode";
 import { affine, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
-import type { Differentiable } from "./gradient-run.js";
+import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** What the loss is differentiated with respect to. */
 export interface DigitsInputs {
@@ -35,7 +35,7 @@ export const digitsCases: readonly DigitsCase[] = [
 const withTime = (t: Tensor, x: Tensor): Tensor => concat([x, broadcastTo(t, [x.shape[0]!, 1])], 1);
 
 /** Loss, parameters and initial state. */
-export const digits = ({ batch, gain }: DigitsCase, dtype: Dtype): Differentiable<DigitsInputs> => {
+export const digits = ({ batch, gain }: DigitsCase, dtype: Dtype, adjoint = stepsAdjoints.storeAll): Differentiable<DigitsInputs> => {
   const stream = lcg(1);
   const inner = drawLayer(stream, 785, 100, gain, dtype);
   const outer = drawLayer(stream, 101, 784, gain, dtype);
@@ -43,7 +43,7 @@ export const digits = ({ batch, gain }: DigitsCase, dtype: Dtype): Differentiabl
     parameters: { inner, outer, y0: drawState(batch, 784, dtype) },
     loss: ({ inner, outer, y0 }) => {
       const field = (t: Tensor, y: Tensor): Tensor => affine(outer, withTime(t, affine(inner, withTime(t, y), "tanh")), "tanh");
-      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }) });
+      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }), adjoint });
       return y1
         .square()
         .sum()

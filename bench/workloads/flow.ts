@@ -10,7 +10,7 @@ import { broadcastTo, concat, tensor, zeros, type Dtype, type FusedActivation, t
 import { pushforward } from "@dydt/autodiff";
 import { adaptive, dopri5, solve } from "@dydt/ode";
 import { affine, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
-import type { Differentiable } from "./gradient-run.js";
+import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** Activations for which there are values to be reproduced. */
 export interface FlowCase {
@@ -34,7 +34,7 @@ interface FlowState {
 }
 
 /** Loss and parameters. */
-export const flow = ({ activation }: FlowCase, dtype: Dtype): Differentiable<readonly Layer[]> => {
+export const flow = ({ activation }: FlowCase, dtype: Dtype, adjoint = stepsAdjoints.storeAll): Differentiable<readonly Layer[]> => {
   const stream = lcg(1);
   const layers = sizes.slice(1).map((outputs, i) => drawLayer(stream, sizes[i]!, outputs, 2, dtype));
   const y0: FlowState = { z: drawState(batch, 2, dtype), l: zeros([batch], { dtype }) };
@@ -53,7 +53,7 @@ export const flow = ({ activation }: FlowCase, dtype: Dtype): Differentiable<rea
         const trace = tangents[0].slice([null, [0, 1]]).add(tangents[1].slice([null, [1, 2]]));
         return { z: value, l: trace.reshape([batch]).neg() };
       };
-      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }) });
+      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }), adjoint });
       const logNormal = y1.z
         .square()
         .sum({ axis: 1 })

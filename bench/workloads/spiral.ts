@@ -9,7 +9,7 @@
 import { scope, stack, tensor, zeros, type Dtype, type Tensor } from "@dydt/tensor";
 import { adaptive, dopri5, grid, rk4, solve } from "@dydt/ode";
 import { affine, lcg, type CheckValues, type Layer } from "../workloads.js";
-import type { Differentiable } from "./gradient-run.js";
+import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** Parameters of the field. */
 export interface SpiralParameters {
@@ -76,9 +76,14 @@ export const spiralData = (dtype: Dtype): { readonly starts: Tensor; readonly tr
   });
 
 /** Loss and parameters of the first iteration. */
-export const spiral = (dtype: Dtype, how: SpiralSolve, data = spiralData(dtype)): Differentiable<SpiralParameters> => {
+export const spiral = (
+  dtype: Dtype,
+  how: SpiralSolve,
+  data = spiralData(dtype),
+  adjoint = stepsAdjoints.storeAll,
+): Differentiable<SpiralParameters> => {
   const times = Array.from({ length: pieceLength }, (_, i) => timeOf(i));
-  const span = { t0: 0, t1: times[pieceLength - 1]!, saveAt: times } as const;
+  const span = { t0: 0, t1: times[pieceLength - 1]!, saveAt: times, adjoint } as const;
   const tolerances = how === "tight" ? { rtol: 1e-7, atol: 1e-9 } : { rtol: 1e-3, atol: 1e-4 };
   const statesOf = (field: ReturnType<typeof spiralField>): Tensor =>
     how === "rk4"

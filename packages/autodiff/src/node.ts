@@ -94,7 +94,7 @@ const isMixed = (active: readonly Recorder[]): boolean => {
 export const carriedOrder = (): number => activeRecorders().reduce((sum, { seesThrough }) => sum + (seesThrough?.order ?? 0), 0);
 
 const differentiateLoop =
-  "For second derivatives use jvp of gradient, as hessianVectorProduct does, or differentiate a loop over integrate(...), which records every operation";
+  "For second derivatives use jvp of gradient, as hessianVectorProduct does, or solve with directAdjoint(), or differentiate a loop over integrate(...): both record every operation";
 
 /** @throws SecondDerivativeError where a tape needs the derivative of what a forward mode inside of it carries through the node. */
 const refuseMixed = (name: string, active: readonly Recorder[], modes: readonly Recorder[], read: readonly Tensor[]): void =>

@@ -3,7 +3,7 @@
  *
  * **Contract.** `solve` runs the forward solve and returns the outputs with a pullback that may be called any number of times, with the same bits. Captured
  * tensors are those the field reads and somebody watches; they are known when the pullback is called. An adjoint says in its type which record it needs,
- * and whether it differentiates the solver's steps or the flow.
+ * and whether it differentiates the solver's steps or the flow. With `solve: "openly"` whoever watches records the solve, operation by operation.
  */
 import type { Cotangent } from "@dydt/autodiff";
 import type { Tensor } from "@dydt/tensor";
@@ -56,8 +56,17 @@ export interface ContinuousAdjoint<in R extends Step> {
   readonly solve: <S extends R>(problem: Problem<S>) => Differentiated;
 }
 
-/** An adjoint of either kind. */
-export type AnyAdjoint<R extends Step> = Adjoint<R> | ContinuousAdjoint<R>;
+/** No way back of its own: the solve is not hidden from whoever watches, and is differentiated as any other computation is. */
+export interface OpenAdjoint<in R extends Step> {
+  readonly name: string;
+  readonly differentiates?: "steps";
+  readonly events: true;
+  readonly takes?: (step: R) => void;
+  readonly solve: "openly";
+}
+
+/** An adjoint of any kind. */
+export type AnyAdjoint<R extends Step> = Adjoint<R> | OpenAdjoint<R> | ContinuousAdjoint<R>;
 
 /** The times of a problem that are tensors: t0, t1, then save times. */
 export const differentiableTimes = <R extends Step>({ t0, t1, saves }: Problem<R>): readonly Tensor[] =>

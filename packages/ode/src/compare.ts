@@ -6,6 +6,7 @@ import { checkOptions, DydtError, elementsOf, leavesOf, OptionError, type Tensor
 import type { AnyAdjoint } from "./adjoint.js";
 import { backsolveAdjoint } from "./adjoints/backsolve.js";
 import { denseAdjoint } from "./adjoints/dense.js";
+import { directAdjoint } from "./adjoints/direct.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { gaussAdjoint } from "./adjoints/gauss.js";
 import { interpolatedAdjoint } from "./adjoints/interpolated.js";
@@ -27,7 +28,7 @@ export interface ComparedProblem<P> {
 
 /** Options of {@link compareAdjoints}. */
 export interface CompareOptions {
-  /** By name; default: the discrete adjoint and every continuous one. */
+  /** By name; default: the discrete and the direct adjoint, and every continuous one. */
   readonly adjoints?: Readonly<Record<string, AnyAdjoint<never>>>;
   /** How often each is timed, the fastest counts; default 1. */
   readonly repetitions?: number;
@@ -48,6 +49,7 @@ export interface Comparison {
 /** The adjoints that serve any problem with dense output. */
 export const usualAdjoints = (): Readonly<Record<string, AnyAdjoint<never>>> => ({
   discreteAdjoint: discreteAdjoint(),
+  directAdjoint: directAdjoint(),
   backsolveAdjoint: backsolveAdjoint(),
   denseAdjoint: denseAdjoint(),
   interpolatedAdjoint: interpolatedAdjoint(),

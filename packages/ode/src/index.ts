@@ -53,7 +53,7 @@ export { adaptive, type AdaptiveOptions } from "./controllers/adaptive.js";
 export { maximumNorm, rootMeanSquareNorm, type ErrorNorm } from "./controllers/norm.js";
 export { stepCoefficients, type StepCoefficients } from "./controllers/step-coefficients.js";
 export type { Tolerance } from "./controllers/tolerance.js";
-export type { Adjoint, AnyAdjoint, ContinuousAdjoint, Differentiated, InputCotangents, OutputCotangents } from "./adjoint.js";
+export type { Adjoint, AnyAdjoint, ContinuousAdjoint, Differentiated, InputCotangents, OpenAdjoint, OutputCotangents } from "./adjoint.js";
 export type { BackwardOptions } from "./adjoints/backward-options.js";
 export { backsolveAdjoint, type BacksolveAdjointOptions } from "./adjoints/backsolve.js";
 export { denseAdjoint, type DenseAdjointOptions } from "./adjoints/dense.js";
@@ -70,6 +70,7 @@ export { reversibleAdjoint, type ReversibleAdjointOptions } from "./adjoints/rev
 export { forwardSensitivity, type ForwardSensitivityOptions } from "./adjoints/forward-sensitivity.js";
 export { gaussAdjoint, type GaussAdjointOptions } from "./adjoints/gauss.js";
 export type { EventOutputs, Outputs } from "./outcome.js";
+export { directAdjoint } from "./adjoints/direct.js";
 export { discreteAdjoint, type DiscreteAdjointOptions } from "./adjoints/discrete.js";
 export type { Granularity } from "./adjoints/replay.js";
 export { timesLength, type Reduce, type Regularizer } from "./regularizer.js";

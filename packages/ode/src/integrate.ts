@@ -15,7 +15,7 @@ import { accept, attempt, circumstances, isFinite, makeStep, type Loop } from ".
 import type { Problem } from "./problem.js";
 import { heapCopies, type Leaves, type Step } from "./step.js";
 import { limitsOf, type Ending, type Resumption } from "./supervision.js";
-import { isMoved, timeValue } from "./time.js";
+import { isFollowed, isMoved, timeValue, type MovingEnds, type Time } from "./time.js";
 import { inOneRegion, twoRegions, type Place } from "./workshop.js";
 
 /** A solve that has begun. */
@@ -27,6 +27,9 @@ export interface Run<R extends Step> {
   readonly carry: Leaves;
   /** The accepted steps. With "regions" each is valid until the next but one is asked for, and the last two until `close`. */
   readonly steps: Generator<R, void>;
+  /** Whether derivatives of a time are followed, and the ends of the step that was yielded last where those of its ends are. */
+  readonly moves: (t: Time) => boolean;
+  readonly ends: () => MovingEnds | undefined;
   /** Where the solve stands, after the step that was yielded last. */
   readonly stand: () => Resumption;
   /** Gives the regions back; called in any case. */
@@ -42,16 +45,22 @@ type AdaptiveControl<R extends Step> = Extract<Control<R>, { readonly kind: "ada
 /**
  * Begins a solve.
  *
- * @param place - where records live: two regions of its own, the heap, or a region of the caller's, where nothing is forgotten.
+ * @param place - where records live: two regions of its own, the heap, or a region of the caller's, where nothing is forgotten. "open": two regions, in a
+ * solve that whoever watches records operation by operation.
  * @param partial - gives what was reached, for errors.
  */
-export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "heap" | Region, partial: () => unknown = () => undefined): Run<R> => {
+export const begin = <R extends Step>(
+  problem: Problem<R>,
+  place: "regions" | "open" | "heap" | Region,
+  partial: () => unknown = () => undefined,
+): Run<R> => {
   const { term, solver, controller, supervision, ending } = problem;
   const { resume, throws } = supervision;
   const [t0, t1] = [timeValue(problem.t0), timeValue(problem.t1)];
   const direction = t1 < t0 ? -1 : 1;
   const stops = problem.stops.map(timeValue);
-  const workshop = place === "regions" ? twoRegions() : inOneRegion(place === "heap" ? heap : place);
+  const workshop = place === "regions" || place === "open" ? twoRegions() : inOneRegion(place === "heap" ? heap : place);
+  const moves = place === "regions" ? isMoved : isFollowed;
   const limit = limitsOf(supervision);
   const t = resume?.t ?? t0;
   const y = resume?.y ?? problem.y0;
@@ -74,7 +83,7 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
       problem,
       control,
       workshop,
-      onHeap: place === "heap",
+      moves,
       t1,
       direction,
       stops,
@@ -92,7 +101,9 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
       attemptedEnd: t,
       attemptedCarry: carry,
       verdict: undefined,
-      moved: [problem.t0, problem.t1, ...problem.stops].some(isMoved),
+      // Between the steps on the heap somebody may begin to record.
+      moved: place === "heap" || [problem.t0, problem.t1, ...problem.stops].some(moves),
+      ends: undefined,
       resolved: t,
       longest: 0,
       rapid: 0,
@@ -101,7 +112,7 @@ export const begin = <R extends Step>(problem: Problem<R>, place: "regions" | "h
     const made = control.kind === "adaptive" ? adaptively(loop, control) : along(loop, times!);
     const steps = throws ? made : quietly(made, ending);
     const changes = problem.events.some(({ then }) => typeof then === "function");
-    return { control, times: changes ? undefined : times, carry, steps, stand: loop.stand, close: workshop.close };
+    return { control, times: changes ? undefined : times, carry, steps, moves, ends: () => loop.ends, stand: loop.stand, close: workshop.close };
   } catch (error) {
     workshop.close();
     throw error;

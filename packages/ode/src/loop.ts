@@ -12,7 +12,7 @@ import { maxStepsReached, type Circumstances } from "./failure.js";
 import type { Problem } from "./problem.js";
 import type { Leaves, Step } from "./step.js";
 import type { limitsOf, Resumption } from "./supervision.js";
-import { isMoved, timeInSegment, timeValue, type Segment, type Time } from "./time.js";
+import { timeInSegment, timeValue, type MovingEnds, type Segment, type Time } from "./time.js";
 import type { Place, Workshop } from "./workshop.js";
 
 /**
@@ -23,7 +23,8 @@ export interface Loop<R extends Step> {
   readonly problem: Problem<R>;
   readonly control: Control<R>;
   readonly workshop: Workshop;
-  readonly onHeap: boolean;
+  /** Whether derivatives of a time are followed. */
+  readonly moves: (t: Time) => boolean;
   readonly t1: number;
   readonly direction: 1 | -1;
   readonly stops: readonly number[];
@@ -46,8 +47,9 @@ export interface Loop<R extends Step> {
   attemptedEnd: number;
   attemptedCarry: Leaves;
   verdict: Verdict | undefined;
-  /** Whether a forward mode carries derivatives of the times along. */
+  /** Whether derivatives of times may be followed, and then the ends of the step that was attempted last. */
   moved: boolean;
+  ends: MovingEnds | undefined;
   resolved: number;
   longest: number;
   /** How many events in a row came in stretches that are hardly longer than rounding. */
@@ -74,12 +76,11 @@ const segmentAt = <R extends Step>({ problem, origin, direction, t, t1 }: Loop<R
   return { start: inside.filter(reached).at(-1) ?? origin, end: inside.find((stop) => !reached(stop)) ?? problem.t1 };
 };
 
-/** A step between numbers; on the heap, where somebody may be recording this loop, with the derivatives of its times. */
+/** A step between numbers; where they are followed, with the derivatives of its times. */
 export const makeStep = <R extends Step>(loop: Loop<R>): R => {
   const { problem, t, attemptedEnd, y, attemptedCarry } = loop;
   const { solver, term } = problem;
-  const plain = !loop.onHeap && !loop.moved && !isMoved(loop.origin);
-  const record = plain ? solver.step(term, t, attemptedEnd, y, attemptedCarry) : stepOfSegment(loop);
+  const record = loop.moved ? stepOfSegment(loop) : solver.step(term, t, attemptedEnd, y, attemptedCarry);
   if (loop.last === undefined) for (const { needs } of [problem.controller, ...problem.regularizers]) requireProperty(record, needs);
   return record;
 };
@@ -88,7 +89,9 @@ const stepOfSegment = <R extends Step>(loop: Loop<R>): R => {
   const { problem, t, attemptedEnd, y, attemptedCarry } = loop;
   const { solver, term } = problem;
   const segment = segmentAt(loop);
-  return solver.step(term, timeInSegment(t, segment), timeInSegment(attemptedEnd, segment), y, attemptedCarry);
+  const [from, to] = [timeInSegment(t, segment), timeInSegment(attemptedEnd, segment)];
+  loop.ends = { from, to, segment };
+  return solver.step(term, from, to, y, attemptedCarry);
 };
 
 /**
@@ -125,7 +128,7 @@ export const accept = <R extends Step>(loop: Loop<R>, record: R, which: Place): 
   if (happened?.end !== undefined) {
     const { end } = happened;
     loop.origin = typeof end === "number" ? end : allocatingIn(heap, () => copy(end));
-    loop.moved ||= isMoved(loop.origin);
+    loop.moved ||= loop.moves(loop.origin);
     const stretch = search.stretch();
     if (stretch > 0) loop.rapid = stretch < 64 * Number.EPSILON * Math.abs(loop.t) ? loop.rapid + 1 : 0;
     if (loop.rapid >= 4) throw accumulating(circumstances(loop));

@@ -2,11 +2,12 @@
  * @file What a solve leaves behind: states at save times, the end state, penalties, the grid. Fed one accepted step after the other.
  */
 import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, stack, tensor, zeros, type Tensor } from "@dydt/tensor";
-import type { Control } from "./controller.js";
 import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
+import type { Run } from "./integrate.js";
 import type { Problem } from "./problem.js";
-import { heapCopies, type DenseStep, type Leaves, type Step } from "./step.js";
-import { isMoved, timeBetween, timeValue, type Time } from "./time.js";
+import { savedState } from "./saved-state.js";
+import { heapCopies, type Leaves, type Step } from "./step.js";
+import { timeBetween, timeValue, type Time } from "./time.js";
 
 /** When an event happened, and the states there. */
 export interface EventOutputs {
@@ -66,12 +67,19 @@ const stacked = (rows: readonly Leaves[], like: Leaves): Leaves => {
   return first.map((_, i) => stack(rows.map((row) => row[i]!)));
 };
 
+/** What is known of the solve whose steps are collected. */
+type Ran<R extends Step> = Pick<Run<R>, "control" | "moves" | "ends">;
+
 /**
  * Begins collecting.
  *
  * @param value - of a saved state; what is kept in its place.
  */
-export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>, value?: (t: Time, y: Leaves) => Leaves): Collector<R> => {
+export const collect = <R extends Step>(
+  problem: Problem<R>,
+  { control, moves, ends }: Ran<R>,
+  value?: (t: Time, y: Leaves) => Leaves,
+): Collector<R> => {
   const { saves, stepSaves, regularizers, supervision, events } = problem;
   const forward = timeValue(problem.t1) >= timeValue(problem.t0);
   const start = supervision.resume?.y ?? problem.y0;
@@ -84,11 +92,13 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
   let last: Leaves = start;
   let next = supervision.resume === undefined ? savesInStep(problem, 0, times[0]!, forward) : 0;
 
+  /** Whether a save time leaves the end of a step: one that is a tensor does when either moves. */
+  const follows = (save: Time, end: Time | undefined): boolean => typeof save !== "number" && (moves(save) || (end !== undefined && moves(end)));
   const save = (i: number, y: Leaves): void =>
     void rows.push(value === undefined ? heapCopies(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
   for (let i = 0; i < next; i++) {
     const time = saves[i]!;
-    if (isMoved(time)) save(i, problem.term.combine(start, [1], [problem.term.slope(problem.t0, start)], timeBetween(problem.t0, time)));
+    if (follows(time, problem.t0)) save(i, problem.term.combine(start, [1], [problem.term.slope(problem.t0, start)], timeBetween(problem.t0, time)));
     else save(i, start);
   }
 
@@ -125,13 +135,11 @@ export const collect = <R extends Step>(problem: Problem<R>, control: Control<R>
       const happening = events.length === 0 ? undefined : eventful(step);
       if (happening !== undefined) noteEvents(happening);
       const reached = savesInStep(problem, next, step.t1, forward);
-      const ends = stepSaves !== undefined && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
-      if (ends) stepSaves.splice(reached, 0, step.t1);
-      for (const end = ends ? reached + 1 : reached; next < end; next++) {
+      const atEnd = stepSaves !== undefined && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
+      if (atEnd) stepSaves.splice(reached, 0, step.t1);
+      for (const end = atEnd ? reached + 1 : reached; next < end; next++) {
         const time = saves[next]!;
-        const t = timeValue(time);
-        const follows = "at" in step && isMoved(time);
-        save(next, t === step.t1 && !follows ? step.y1 : (step as unknown as DenseStep).at(follows ? time : t));
+        save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem.term, ends()));
       }
       times.push(step.t1);
       countBytes(8);

@@ -2,7 +2,7 @@
  * @file What a solve is told, and the problem that it makes.
  */
 import { activeRecorders, checkOptions, identity, isTensor, leavesOf, OptionError, unflatten, type Tensor } from "@dydt/tensor";
-import type { Adjoint, AnyAdjoint } from "./adjoint.js";
+import type { Adjoint, AnyAdjoint, OpenAdjoint } from "./adjoint.js";
 import type { Controller } from "./controller.js";
 import { adaptive } from "./controllers/adaptive.js";
 import type * as sentences from "./sentences.js";
@@ -75,7 +75,7 @@ export interface SolveSettings<R extends Step, Y = Tensor, V = Y> {
 export type AdjointOption<R extends Step> =
   | {
       /** How to differentiate; default discreteAdjoint() with every state stored. */
-      readonly adjoint?: Adjoint<NoInfer<R>>;
+      readonly adjoint?: Adjoint<NoInfer<R>> | OpenAdjoint<NoInfer<R>>;
       /** Costs of the steps, and costs along the solution, returned as `penalties`. */
       readonly regularize?: Regularizer<NoInfer<R>> | RunningCost | readonly (Regularizer<NoInfer<R>> | RunningCost)[] | CostSentence<R>;
     }

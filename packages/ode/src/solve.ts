@@ -3,7 +3,7 @@
  */
 import { node, type Cotangent } from "@dydt/autodiff";
 import { activeRecorders, meterBytes, OptionError, type Tensor, type TreeOf } from "@dydt/tensor";
-import { differentiableTimes, type AnyAdjoint, type OutputCotangents } from "./adjoint.js";
+import { differentiableTimes, type AnyAdjoint, type OpenAdjoint, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { observed } from "./ambient.js";
 import { grid as along } from "./controllers/fixed.js";
@@ -22,8 +22,8 @@ import { inOrder, timeValue, type Time } from "./time.js";
 /** A solve that has begun, and collects what is asked for. */
 const beginCollecting = <R extends Step, V>(problem: Problem<R>, value: SavedValue<V> | undefined) => {
   const reached = (): Reached => ({ outputs: collector.outputs(), grid: [...collector.times], happenings: collector.happenings });
-  const run: Run<R> = begin(problem, "regions", reached);
-  const collector: Collector<R> = collect(problem, run.control, value?.of);
+  const run: Run<R> = begin(problem, "open", reached);
+  const collector: Collector<R> = collect(problem, run, value?.of);
   const close = (): void => {
     problem.ending.stand = run.stand();
     run.close();
@@ -60,7 +60,8 @@ function* stepwise<R extends Step, V>(problem: Problem<R>, value: SavedValue<V> 
 export interface Prepared<Y, V> {
   readonly atOnce: () => Reached;
   readonly stepwise: () => Generator<void, Reached>;
-  readonly asNode: () => Reached;
+  /** The solve, by its adjoint, for whoever differentiates it. */
+  readonly differentiated: () => Reached;
   /** The solution; where the body throws a failure, with the partial solution in it. */
   readonly finish: (reached: Reached) => Solution<Y, V>;
   readonly failed: (error: unknown) => unknown;
@@ -71,7 +72,7 @@ export const prepare = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, 
   if (typeof options !== "object" || options === null || runningCostsOf(options.regularize).length === 0) return prepareState(f, y0, options);
   const { controller } = problemFrom<Y, R, V>(f, y0, { ...options, regularize: [] });
   const costly = withRunningCosts(f, y0, options, controller);
-  const { atOnce, stepwise, asNode, finish, failed } = prepareState(costly.field, costly.y0, costly.options);
+  const { atOnce, stepwise, differentiated, finish, failed } = prepareState(costly.field, costly.y0, costly.options);
   const ofState = (error: unknown): unknown => {
     if (error instanceof SolveError && error.solution !== undefined)
       Object.defineProperty(error, "solution", { value: costly.solution(error.solution as Solution<WithCosts<Y>, V>) });
@@ -82,7 +83,7 @@ export const prepare = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, 
     if (found.error !== undefined) ofState(found.error);
     return found;
   };
-  return { atOnce, stepwise, asNode, finish: solution, failed: (error) => ofState(failed(error)) };
+  return { atOnce, stepwise, differentiated, finish: solution, failed: (error) => ofState(failed(error)) };
 };
 
 const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, options: SolveOptions<R, Y, V>): Prepared<Y, V> => {
@@ -111,7 +112,7 @@ const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, op
       controller: along(times),
       stats: { ...problem.stats },
     };
-    return asNode(along1, adjoint).outputs.ys.map((leaf) => leaf.at(0));
+    return differentiated(along1, adjoint).outputs.ys.map((leaf) => leaf.at(0));
   };
   const finish = (reached: Reached): Solution<Y, V> => {
     problem.stats.peakBytes = peak();
@@ -123,7 +124,7 @@ const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, op
   return {
     atOnce: () => atOnce(problem, value),
     stepwise: () => stepwise(problem, value),
-    asNode: () => asNode(problem, adjoint),
+    differentiated: () => differentiated(problem, adjoint, value),
     finish: (reached) => {
       const solution = finish(reached);
       if (solution.error !== undefined) Object.defineProperty(solution.error, "solution", { value: solution });
@@ -165,19 +166,27 @@ export const solve = <Y, R extends Step = DefaultStep, V = Y>(
   y0: Y & TreeOf<Y>,
   options: SolveOptions<R, NoInfer<Y>, V>,
 ): Solution<Y, V> => {
-  const { atOnce, asNode, finish, failed } = prepare<Y, R, V>(f, y0, options);
+  const { atOnce, differentiated, finish, failed } = prepare<Y, R, V>(f, y0, options);
   let reached: Reached;
   try {
     // Forward modes see through the solve: for them alone there is nothing to store.
-    reached = activeRecorders().every(({ seesThrough }) => seesThrough !== undefined) ? atOnce() : asNode();
+    reached = activeRecorders().every(({ seesThrough }) => seesThrough !== undefined) ? atOnce() : differentiated();
   } catch (error) {
     throw failed(error);
   }
   return finish(reached);
 };
 
+/** The solve, by its adjoint, for whoever differentiates it. */
+const differentiated = <R extends Step, V>(problem: Problem<R>, adjoint: AnyAdjoint<R>, value?: SavedValue<V>): Reached => {
+  if (adjoint.solve !== "openly") return asNode(problem, adjoint);
+  const reached = atOnce(problem, value);
+  problem.stats.reverse = { evaluations: 0, advanced: 0, taped: 0 }; // whoever walks back finds everything recorded
+  return reached;
+};
+
 /** The solve as one operation of whoever watches. */
-const asNode = <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>): Reached => {
+const asNode = <R extends Step>(problem: Problem<R>, adjoint: Exclude<AnyAdjoint<R>, OpenAdjoint<R>>): Reached => {
   if (problem.events.length > 0 && adjoint.events !== true)
     throw new IncompatibleError(`${adjoint.name} does not differentiate events: take discreteAdjoint()`);
   const times = differentiableTimes(problem);

@@ -4,7 +4,21 @@
  * In a discrete adjoint the steps are constant fractions of the interval: t = (1 − σ) T₀ + σ T₁ with σ off the tape, so that
  * T̄₀ = (1 − σ) t̄ and T̄₁ = σ t̄, while the value stays exactly the one that the forward solve used.
  */
-import { add, cast, isCarried, isTensor, mul, primitive, scalar, sub, tensor, type Dtype, type Primitive, type Tensor } from "@dydt/tensor";
+import {
+  add,
+  cast,
+  isCarried,
+  isTensor,
+  isWatched,
+  mul,
+  primitive,
+  scalar,
+  sub,
+  tensor,
+  type Dtype,
+  type Primitive,
+  type Tensor,
+} from "@dydt/tensor";
 import { defineJvp, defineVjp } from "@dydt/autodiff";
 
 /** A time: a number, or a 0-d float64 tensor. */
@@ -53,6 +67,16 @@ export const timeInSegment = (value: number, { start, end }: Segment): Time => {
 
 /** Whether a forward mode that is active moves a time. */
 export const isMoved = (t: Time): boolean => typeof t !== "number" && isCarried(t);
+
+/** Whether anybody who is active moves a time. */
+export const isFollowed = (t: Time): boolean => typeof t !== "number" && isWatched(t);
+
+/** The ends of a step that moves, and what it is a fraction of. */
+export interface MovingEnds {
+  readonly from: Time;
+  readonly to: Time;
+  readonly segment: Segment;
+}
 
 /** A time of a segment: a number, unless a forward mode moves an end of the segment. */
 export const timeIfMoved = (value: number, segment: Segment | undefined): Time =>

@@ -84,7 +84,7 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
   const keepsStages = schedule.keepsStages === true;
   const watched = keepsStages ? watchSlopes(problem, tape) : { problem, slopes: () => [] };
   const run: Run<R> = begin(watched.problem, "regions", () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
-  const collector: Collector<R> = collect(problem, run.control);
+  const collector: Collector<R> = collect(problem, run);
   const first: WorkingState = { y: problem.y0, carry: solver.carries === "state" ? heapCopies(run.carry) : undefined };
   const chain = createChain(problem, store, first, keepsStages);
   /** The state before the last step. */

@@ -29,7 +29,7 @@ export interface Watch<R extends Step> {
 export const solveForward = <R extends Step>(problem: Problem<R>, { place = "regions", look, end }: Watch<R> = {}): Forward<R> => {
   const run: Run<R> = begin(problem, place, () => ({ outputs: collector.outputs(), grid: [...collector.times] }));
   const { control } = run;
-  const collector: Collector<R> = collect(problem, control);
+  const collector: Collector<R> = collect(problem, run);
   let last: R | undefined;
   try {
     for (const step of run.steps) {

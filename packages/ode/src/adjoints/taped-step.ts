@@ -10,9 +10,10 @@ import { checkpoint, tapeOver, type Cotangent } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import type { InputCotangents, OutputCotangents } from "../adjoint.js";
 import { eventful, withEvents } from "../events.js";
-import type { DenseStep, Leaves, Step } from "../step.js";
+import { savedState } from "../saved-state.js";
+import type { Leaves, Step } from "../step.js";
 import type { Ode } from "../term.js";
-import { timeBetween, timeInSegment, timeValue, type Segment, type Time } from "../time.js";
+import { timeInSegment, type Time } from "../time.js";
 import { bring, rowOf, withRows } from "./cotangents.js";
 import type { Replay, WorkingState } from "./replay.js";
 import { withKnownSlopes } from "./stages.js";
@@ -115,7 +116,7 @@ export const reverseStep = <R extends Step>(
     const parts: readonly (readonly Tensor[])[] = [
       step.y1,
       solver.carries === "state" ? step.carry : [],
-      ...saved.map((i) => savedState(step, saves[i]!, term, t0, t1, segments[j]!)),
+      ...saved.map((i) => savedState(step, saves[i]!, term, { from: t0, to: t1, segment: segments[j]! })),
       regularizers.map((regularizer) => regularizer.cost(made, replay.tolerances)),
       eventParts(step),
     ];
@@ -167,17 +168,6 @@ const eventCotangents = <R extends Step>(
     return [events[event]?.times?.at(nth), ...problem.y0.map((_, i) => events[event]?.states[i]?.at(nth))];
   });
   return [...(happening.changed ? [ofEnd] : []), ...occurrences];
-};
-
-/**
- * The state at a save time, with derivatives with respect to that time where it is a tensor: by dense output, or along the slope where the step ends. A step end
- * that moves with t0 or t1 leaves a save time behind that is a number; the number that is the end itself moves with it.
- */
-const savedState = (step: Step, t: Time, term: Ode, t0: Time, t1: Time, { end }: Segment): Leaves => {
-  if (typeof t === "number" ? t !== step.t1 : "at" in step) return (step as DenseStep).at(t);
-  if (t === end || typeof t1 === "number" || (typeof t === "number" && t === timeValue(end))) return step.y1;
-  const [from, y] = timeValue(t) === step.t0 ? [t0, step.y0] : [t1, step.y1];
-  return term.combine(y, [1], [term.slope(from, y)], timeBetween(from, t));
 };
 
 /** What one step gets of the cotangent of a penalty. */
