@@ -56,13 +56,17 @@ export interface GradientCheck {
 const dot = (a: readonly Tensor[], b: readonly Tensor[]): number => a.reduce((sum, x, i) => sum + x.mul(b[i]!).sum().item(), 0);
 const move = (x: readonly Tensor[], h: number, v: readonly Tensor[]): readonly Tensor[] => x.map((leaf, i) => leaf.add(v[i]!.mul(h)));
 
-/** The difference quotient of φ(h) = f(x + hv) at 0, by the step whose result changes least to the next one. */
+/** The difference quotient of φ(h) = f(x + hv) at 0, by the step whose result changes least to the next one; what 2h took is there when the step doubles. */
 const differenceQuotient = (phi: (h: number) => number, smallest: number): number => {
   let best = Number.NaN;
   let change = Infinity;
   let before = Number.NaN;
+  const across = (h: number): number => phi(h) - phi(-h);
+  let near = across(smallest);
   for (let h = smallest; h <= 64 * smallest; h *= 2) {
-    const quotient = (8 * (phi(h) - phi(-h)) - (phi(2 * h) - phi(-2 * h))) / (12 * h);
+    const far = across(2 * h);
+    const quotient = (8 * near - far) / (12 * h);
+    near = far;
     const moved = Math.abs(quotient - before);
     if (moved < change || Number.isNaN(best)) [best, change] = [quotient, Number.isNaN(moved) ? Infinity : moved];
     before = quotient;
@@ -128,10 +132,10 @@ export const checkGradients = <X>(
     rows.push({ order: which, direction, reverse, forward, difference, relativeError, disagreement });
   };
 
+  const slope = leavesOf(gradient(f)(x));
   for (let i = 0; i < directions; i++) {
     const v = draw();
     const at = unflatten(x, v);
-    const slope = leavesOf(gradient(f)(x));
     const forward = attempt("forward mode", () => jvp(f, x, at).tangent.item());
     compare(1, i, v, (point) => f(point).item(), dot(slope, v), forward, Math.sqrt(dot(slope, slope) * dot(v, v)));
     if (order === 1) continue;

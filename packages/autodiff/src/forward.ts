@@ -7,9 +7,11 @@
  * perturbation of another for its own. It lies in the region of the tensor, and lives as long. Nothing is kept: memory is that of the run itself, times two.
  */
 import {
-  activeRecorders, allocatingIn, beginEpoch, copy, DtypeError, endEpoch, formatShape, heap, isFloat, isTensor, recordingWith, sameShape, ShapeError,
+  activeRecorders, allocatingIn, beginEpoch, copy, copyOut, DtypeError, endEpoch, formatShape, heap, identity, inTemporaryRegion, isFloat, isTensor, leavesLike,
+  leavesOf, recordingWith, sameShape, ShapeError, synchronous, unflatten, zerosLike,
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
+import type { Tangent } from "./rule.js";
 
 /** What goes along with one argument; for a list of tensors a list. Undefined where all of it is zero. */
 export type Along<C> = C | undefined | readonly (C | undefined)[];
@@ -86,6 +88,36 @@ export const forward = <C extends object>({ order, tensors, map, through }: Mode
   return { recorder, along, begin: (x, one) => void carried.set(x, one), end: () => endEpoch(epoch) };
 };
 
+/**
+ * Runs f at x with a list of tensors along each leaf of x: itself where `withValue`, then what each of the given trees holds in its place.
+ *
+ * @returns the value, and for each given tree one of the form of the value, of what arrived along it; zeros where nothing did.
+ */
+export const runAlong = <X, Y>(
+  who: string,
+  mode: Mode<readonly Tangent[]>,
+  f: (x: X) => Y,
+  x: X,
+  trees: readonly X[],
+  withValue: boolean,
+): { readonly value: Y; readonly along: readonly Y[] } =>
+  inTemporaryRegion("tape", (outside) => {
+    // Watched under new headers: a tensor that f also closes over stays a constant there.
+    const leaves = leavesOf(x).map((leaf) => identity(leaf));
+    const given = trees.map((tree) => leavesLike(x, tree));
+    for (const one of given) requireTangents(who, leaves, one);
+    const { recorder, along, begin, end } = forward(mode);
+    try {
+      if (given.length > 0) leaves.forEach((leaf, i) => begin(leaf, [...(withValue ? [leaf] : []), ...given.map((one) => one[i]!)]));
+      const value = recordingWith([...activeRecorders(), recorder], () => synchronous(f(unflatten(x, leaves))));
+      const results = leavesOf(value);
+      const arrived = given.map((_, j) => unflatten(value, results.map((y) => along(y)?.[withValue ? j + 1 : j] ?? zerosLike(y)))); // prettier-ignore
+      return copyOut({ value, along: arrived }, outside);
+    } finally {
+      end();
+    }
+  });
+
 const requireLike = (operation: Operation, tangent: Tensor, output: Tensor): void => {
   if (!sameShape(tangent.shape, output.shape) || tangent.dtype !== output.dtype)
     throw new ShapeError(
@@ -95,7 +127,7 @@ const requireLike = (operation: Operation, tangent: Tensor, output: Tensor): voi
 };
 
 /** @throws ShapeError, DtypeError where tangents or coefficients do not fit the point. */
-export const requireTangents = (who: string, point: readonly Tensor[], tangents: readonly Tensor[]): void =>
+const requireTangents = (who: string, point: readonly Tensor[], tangents: readonly Tensor[]): void =>
   point.forEach((x, i) => {
     const tangent = tangents[i]!;
     if (!isFloat(x.dtype))

@@ -32,10 +32,13 @@ export interface ImplicitEquation {
 export const wantedOrder = (): number =>
   activeRecorders().reduce((sum, { seesThrough, retains }) => sum + (seesThrough?.order ?? (retains ? 1 : 0)), 0);
 
-/** The root in sight of those who look into the node. */
+/** The root in sight of those who look into the node, and what its equation reads in sight of all. */
 const refined = (found: Tensor, { residual, inverse }: ImplicitEquation): Tensor => {
   const order = wantedOrder();
-  if (order === 0) return found;
+  if (order === 0) {
+    if (activeRecorders().length > 0) inTemporaryRegion("tape", () => void residual(found)); // so that what it reads becomes known
+    return found;
+  }
   const apply = inverse(found);
   let x = found;
   for (let k = 0; k < order; k++) x = sub(x, apply(residual(x)));
@@ -69,7 +72,6 @@ export const implicit = (op: string, equation: ImplicitEquation): Tensor => {
     [],
     () => {
       const found = unrecorded(find);
-      inTemporaryRegion("tape", () => void residual(found)); // so that what it reads becomes known
       const solution = allocatingIn(heap, () => identity(refined(found, equation)));
       const pullback = ([given = zerosLike(solution)]: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] =>
         inTemporaryRegion("tape", (outside) => {

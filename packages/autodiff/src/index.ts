@@ -6,7 +6,7 @@
 export { gradient, valueAndGradient, type Auxiliary } from "./gradient.js";
 export { tapeOver, vjp, type Pulled, type Taped } from "./vjp.js";
 export { checkpoint, custom, UndeclaredInputError } from "./custom.js";
-export { carriedOrder, node, SecondDerivativeError, type NodeOptions, type NodeResult } from "./node.js";
+export { node, SecondDerivativeError, type NodeOptions, type NodeResult } from "./node.js";
 export { checkGradients, type GradientCheck, type GradientCheckOptions, type GradientCheckRow } from "./check-gradients.js";
 export { MutationError, NonFiniteOperationError, setChecks } from "./checks.js";
 export { jvp, pushforward } from "./jvp.js";

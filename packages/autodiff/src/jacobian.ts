@@ -2,7 +2,7 @@
  * @file The whole Jacobian: a tangent for each column along one evaluation, or a pullback for each row, whichever are fewer.
  */
 import {
-  copyOut, inTemporaryRegion, leavesOf, reshape, stack, synchronous, tensor, unflatten, unrecorded, zeros, zerosLike, type Tensor,
+  copyOut, inTemporaryRegion, leavesOf, mapTree, reshape, stack, synchronous, tensor, unflatten, unrecorded, zeros, zerosLike, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { pushforward } from "./jvp.js";
 import { vjp } from "./vjp.js";
@@ -44,15 +44,10 @@ const fromRows = (rows: readonly Tensor[], y: Tensor, x: Tensor): Tensor =>
 
 const sizeOfAll = (leaves: readonly Tensor[]): number => leaves.reduce((sum, { size }) => sum + size, 0);
 
-/** A Jacobian as a tree, from its blocks by tensor of the value and tensor of the argument. */
+/** A Jacobian as a tree, from its blocks by tensor of the value and tensor of the argument: a tree of the argument in the place of each tensor. */
 const assemble = <X, Y>(x: X, value: Y, blocks: readonly (readonly Tensor[])[]): JacobianOf<Y, X> => {
   let next = 0;
-  const build = (tree: unknown): unknown => {
-    if (typeof tree === "object" && tree !== null && !("dtype" in tree && "shape" in tree))
-      return Array.isArray(tree) ? tree.map(build) : Object.fromEntries(Object.entries(tree).map(([key, branch]) => [key, build(branch)]));
-    return unflatten(x, blocks[next++]!);
-  };
-  return build(value) as JacobianOf<Y, X>;
+  return mapTree(() => unflatten<unknown>(x, blocks[next++]!) as Tensor, value) as unknown as JacobianOf<Y, X>;
 };
 
 /** How many tangents go along one evaluation: memory grows with them, and by then the evaluation is a small part of the work. */
@@ -76,7 +71,7 @@ export const jacobianByColumns = <X, Y>(f: (x: X) => Y, x: X): JacobianOf<Y, X> 
   });
 
 /** The Jacobian by rows: one evaluation, and a pullback for each. */
-const jacobianByRows = <X, Y>(f: (x: X) => Y, x: X): JacobianOf<Y, X> =>
+export const jacobianByRows = <X, Y>(f: (x: X) => Y, x: X): JacobianOf<Y, X> =>
   inTemporaryRegion("tape", (outside) => {
     const leaves = leavesOf(x);
     const { value, pullback } = vjp(f, x);

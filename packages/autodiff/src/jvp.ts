@@ -5,10 +5,8 @@
  *
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.2.
  */
-import {
-  activeRecorders, copyOut, identity, inTemporaryRegion, isTensor, leavesLike, leavesOf, recordingWith, synchronous, unflatten, zerosLike, type Tensor,
-} from "@dydt/tensor"; // prettier-ignore
-import { forward, requireTangents, type Along, type Mode } from "./forward.js";
+import { isTensor, type Tensor } from "@dydt/tensor";
+import { runAlong, type Along, type Mode } from "./forward.js";
 import { linearize } from "./linearize.js";
 import type { Tangent } from "./rule.js";
 
@@ -73,23 +71,10 @@ const push = <X, Y, V extends readonly X[]>(
   f: (x: X) => Y,
   x: X,
   directions: V,
-): { readonly value: Y; readonly tangents: { readonly [J in keyof V]: Y } } =>
-  inTemporaryRegion("tape", (outside) => {
-    // Watched under new headers: a tensor that f also closes over stays a constant there.
-    const leaves = leavesOf(x).map((leaf) => identity(leaf));
-    const given = directions.map((direction) => leavesLike(x, direction));
-    for (const one of given) requireTangents(who, leaves, one);
-    const { recorder, along, begin, end } = forward(tangentMode(given.length));
-    try {
-      if (given.length > 0) leaves.forEach((leaf, i) => begin(leaf, given.map((one) => one[i]!))); // prettier-ignore
-      const value = recordingWith([...activeRecorders(), recorder], () => synchronous(f(unflatten(x, leaves))));
-      const results = leavesOf(value);
-      const tangents = given.map((_, j) => unflatten(value, results.map((y) => along(y)?.[j] ?? zerosLike(y)))); // prettier-ignore
-      return copyOut({ value, tangents: tangents as { readonly [J in keyof V]: Y } }, outside);
-    } finally {
-      end();
-    }
-  });
+): { readonly value: Y; readonly tangents: { readonly [J in keyof V]: Y } } => {
+  const { value, along } = runAlong(who, tangentMode(directions.length), f, x, directions, false);
+  return { value, tangents: along as { readonly [J in keyof V]: Y } };
+};
 
 /**
  * Value and directional derivative of a function in one run: {@link pushforward} in one direction.

@@ -85,14 +85,6 @@ const isMixed = (active: readonly Recorder[]): boolean => {
   return first >= 0 && active.slice(first).some((recorder) => !seesNode(recorder));
 };
 
-/**
- * The highest derivative that the forward modes which are active carry together; 0 where there is none.
- *
- * They see what a node computes. What it finds by an iteration that nobody sees (the root of an equation, the time of an event) has to be refined in sight of
- * them, by that many recorded Newton steps, or half as many where each doubles the order that is known.
- */
-export const carriedOrder = (): number => activeRecorders().reduce((sum, { seesThrough }) => sum + (seesThrough?.order ?? 0), 0);
-
 const differentiateLoop =
   "For second derivatives use jvp of gradient, as hessianVectorProduct does, or solve with directAdjoint(), or differentiate a loop over integrate(...): both record every operation";
 

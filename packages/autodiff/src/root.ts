@@ -1,7 +1,7 @@
 /**
  * @file An implicit equation as one operation: x with r(x, p) = 0, and its derivative without the iteration that found it.
  *
- *   Newton:   (∂r/∂x) Δ = r(x, p),  x ← x − λ Δ,  λ halved until ‖r‖ falls
+ *   Newton:   (∂r/∂x) Δ = r(x, p),  x ← x − λ Δ,  λ halved until ‖r‖ falls;   done when ‖Δ‖ ≤ ε ‖x‖, or ‖Δ‖ ≤ ε where no λ makes ‖r‖ fall
  *   reverse:  (∂r/∂x)ᵀ w = x̄,  p̄ = −(∂r/∂p)ᵀ w
  *
  * Newton is never taped. The reverse (implicit.ts) is one transposed linear solve: by LU with the Jacobian's rows from n pullbacks, or by GMRES with one pullback
@@ -10,11 +10,12 @@
  */
 import {
   checkOptions, concat, DtypeError, DydtError, elementsOf, identity, inTemporaryRegion, isFloat, leavesOf, linearSolve, OptionError, primitive, reshape, ShapeError,
-  split, stack, sub, synchronous, tensor, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
+  split, sub, synchronous, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
 } from "@dydt/tensor"; // prettier-ignore
 import { jvp } from "./jvp.js";
 import { defineJvp } from "./extend.js";
 import { implicit, wantedOrder } from "./implicit.js";
+import { jacobianByRows } from "./jacobian.js";
 import { gmres, norm, type GmresOptions } from "./krylov.js";
 import { vjp } from "./vjp.js";
 
@@ -22,7 +23,7 @@ import { vjp } from "./vjp.js";
 export interface RootOptions {
   /** How linear systems are solved: "dense" (default), n pullbacks and LU; "gmres", products with the Jacobian alone, for many unknowns. */
   readonly solver?: "dense" | "gmres";
-  /** The size of the last update relative to the solution; default 1e-12 in float64, 1e-5 in float32. */
+  /** The size of the last update relative to the solution, or to 1 where no part of it lowers the residual; default 1e-12 in float64, 1e-5 in float32. */
   readonly tolerance?: number;
   /** Newton iterations before it is given up; default 50. */
   readonly iterations?: number;
@@ -105,10 +106,10 @@ export const root = <X>(residual: (x: X) => unknown, guess: X & TreeOf<X>, optio
     find: () => asTensor(newton(system, start, asTensor, settings)),
     inverse: (x) => {
       if (!dense) return (r) => mapped(r, (right) => matrixFreeSolve(system, x, right, settings));
-      const matrix = unrecorded(() => jacobian(system, x));
+      const matrix = unrecorded(() => jacobianByRows(system, x));
       return (r) => linearSolve(matrix, r);
     },
-    transposed: (x, g) => (dense ? linearSolve(jacobian(system, x), g, { transposed: true }) : transposedSolve(system, x, g, settings)),
+    transposed: (x, g) => (dense ? linearSolve(jacobianByRows(system, x), g, { transposed: true }) : transposedSolve(system, x, g, settings)),
     recordsReverse: dense,
   });
   return unflatten(form, separate(solution));
@@ -127,22 +128,6 @@ const settingsOf = (options: RootOptions, isDouble: boolean): Settings => {
 const flatten = (parts: readonly Tensor[]): Tensor => {
   const flat = parts.map((part) => reshape(part, [part.size]));
   return flat.length === 1 ? flat[0]! : concat(flat);
-};
-
-/** ∂r/∂x `[n, n]`, row by row. */
-const jacobian = (system: System, x: Tensor): Tensor => {
-  const n = x.size;
-  const { pullback } = vjp(system, x);
-  return stack(
-    Array.from({ length: n }, (_, i) =>
-      pullback(
-        tensor(
-          Float64Array.from({ length: n }, (_, j) => (i === j ? 1 : 0)),
-          { dtype: x.dtype },
-        ),
-      ),
-    ),
-  );
 };
 
 /** A linear map that is known by an iteration; forward modes pass through it. */
@@ -169,12 +154,13 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
   const update = (x: Float64Array, r: Float64Array): Float64Array =>
     inTemporaryRegion("tape", () => {
       const at = asTensor(x);
-      const delta = solver === "dense" ? linearSolve(jacobian(system, at), asTensor(r)) : matrixFreeSolve(system, at, asTensor(r), settings);
+      const delta = solver === "dense" ? linearSolve(jacobianByRows(system, at), asTensor(r)) : matrixFreeSolve(system, at, asTensor(r), settings);
       return Float64Array.from(elementsOf(delta));
     });
   let x = start;
   let r = evaluate(x);
   const norms = [norm(r)];
+  const size = (v: Float64Array): string => norm(v).toExponential(1);
   const fail = (what: string, cause?: unknown): NewtonError => {
     const trail = norms.slice(-4).map((value) => value.toExponential(1));
     return new NewtonError(
@@ -207,8 +193,10 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
         break;
       }
       damping /= 2;
-      if (damping < 1e-6)
-        throw fail(`no part of an update of relative size ${(norm(delta) / norm(x)).toExponential(1)} lowers it (tolerance ${tolerance})`);
+      if (damping >= 1e-6) continue;
+      // Near zero all digits of x may be rounding of the residual: no update is small beside x, and none lowers what is left.
+      if (norm(delta) <= tolerance) return x;
+      throw fail(`no part of an update of size ${size(delta)} lowers it, where x has size ${size(x)} (tolerance ${tolerance})`);
     }
   }
   throw fail(`allow more than ${iterations}`);

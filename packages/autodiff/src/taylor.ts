@@ -6,11 +6,8 @@
  * The coefficients are normalised: the k-th derivative of f(x(t)) at t = 0 is k! yₖ. Their cost is quadratic in K, where nested forward mode costs 2^K.
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 13.
  */
-import {
-  activeRecorders, add, copyOut, full, identity, inTemporaryRegion, isFloat, isTensor, leavesLike, leavesOf, mul, recordingWith, synchronous, unflatten, zeros, zerosLike,
-  type Operation, type Primitive, type Tensor,
-} from "@dydt/tensor"; // prettier-ignore
-import { forward, requireTangents, type Along, type Mode } from "./forward.js";
+import { add, full, isFloat, isTensor, mul, zeros, type Operation, type Primitive, type Tensor } from "@dydt/tensor";
+import { runAlong, type Along, type Mode } from "./forward.js";
 import { jvp } from "./jvp.js";
 import { jvpRuleOf, linearize, replaced } from "./linearize.js";
 import type { Tangent } from "./rule.js";
@@ -48,10 +45,11 @@ const bilinear = (operation: Operation, args: readonly unknown[], jets: readonly
   const [i, l] = jets.flatMap((jet, place) => (jet === undefined ? [] : [place])) as [number, number];
   const call = operation as Primitive<readonly unknown[]>;
   const along = (place: number) => Array.from({ length: order + 1 }, (_, k) => (k === 0 ? args[place] : coefficient(jets[place], k)) as Tangent);
+  const [left, right] = [along(i), along(l)];
   const put = (list: readonly unknown[], place: number, one: unknown): readonly unknown[] =>
     one === args[place] ? list : replaced(list, place, one as Along<Tensor>);
   const product = (a: Tensor, b: Tensor): Tensor => call(...put(put(args, i, a), l, b));
-  return upTo(order, output, (k) => convolved(k, along(i), along(l), { product }));
+  return upTo(order, output, (k) => convolved(k, left, right, { product }));
 };
 
 const told = /* @__PURE__ */ new WeakSet<Operation>();
@@ -141,24 +139,11 @@ const mode = (order: number): Mode<Jet> => ({
  * expectClose(value, 1);
  * expectClose(stack(coefficients), [1, 1 / 2, 1 / 6]);
  */
-export const taylor = <X, Y>(f: (x: X) => Y, x: X, coefficients: readonly NoInfer<X>[]): { readonly value: Y; readonly coefficients: readonly Y[] } =>
-  inTemporaryRegion("tape", (outside) => {
-    const leaves = leavesOf(x).map((leaf) => identity(leaf));
-    const given = coefficients.map((one) => leavesLike(x, one));
-    for (const one of given) requireTangents("taylor", leaves, one);
-    const { recorder, along, begin, end } = forward(mode(coefficients.length));
-    try {
-      if (coefficients.length > 0) leaves.forEach((leaf, i) => begin(leaf, [leaf, ...given.map((one) => one[i]!)]));
-      const value = recordingWith([...activeRecorders(), recorder], () => synchronous(f(unflatten(x, leaves))));
-      const results = leavesOf(value);
-      const found = coefficients.map((_, k) =>
-        unflatten(
-          value,
-          results.map((y) => along(y)?.[k + 1] ?? zerosLike(y)),
-        ),
-      );
-      return copyOut({ value, coefficients: found }, outside);
-    } finally {
-      end();
-    }
-  });
+export const taylor = <X, Y>(
+  f: (x: X) => Y,
+  x: X,
+  coefficients: readonly NoInfer<X>[],
+): { readonly value: Y; readonly coefficients: readonly Y[] } => {
+  const { value, along } = runAlong("taylor", mode(coefficients.length), f, x, coefficients, true);
+  return { value, coefficients: along };
+};

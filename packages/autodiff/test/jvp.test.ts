@@ -90,4 +90,11 @@ describe("a primitive of one's own", () => {
     ]);
     expect(report.toString()).toContain("forward none");
   });
+
+  test("is checked at each place of the differences once, with one gradient for all directions", () => {
+    let calls = 0;
+    const f = (x: Tensor): Tensor => (calls++, x.sin().sum());
+    expect(checkGradients(f, tensor([1, 2]), { directions: 3 }).passed).toBe(true);
+    expect(calls).toBe(1 + 3 * (2 * 8 + 1)); // steps h, 2 h, …, 128 h on both sides, and a tangent
+  });
 });

@@ -6,6 +6,7 @@ import {
   custom,
   gradient,
   hessianVectorProduct,
+  implicit,
   jvp,
   NewtonError,
   revolve,
@@ -95,6 +96,44 @@ describe.each(solvers)("root by %s", (solver) => {
     expectClose(x, [Math.SQRT2, Math.sqrt(3)], { rtol: 1e-6 });
   });
 
+  test("finds a root at zero, also where the rounding of the residual is all that is left of it", () => {
+    for (const guess of [0, 1e-17, 1e-9, 0.1, 1])
+      for (const n of [1, 3]) {
+        const begin = zeros([n]).add(guess);
+        expectClose(
+          root((x: Tensor) => x.sin(), begin, { solver }),
+          zeros([n]),
+          { atol: 1e-15 },
+        );
+        // (√(2 + x))² − 2 jumps over zero: from −4e-16 to 4e-16
+        expectClose(
+          root((x: Tensor) => x.add(2).sqrt().square().sub(2), begin, { solver }),
+          zeros([n]),
+          { atol: 1e-12 },
+        );
+        const single = begin.cast("float32");
+        expectClose(
+          root((x: Tensor) => x.add(2).sqrt().square().sub(2), single, { solver }),
+          zeros([n]),
+          { atol: 1e-5 },
+        );
+      }
+    // the derivative at such a root
+    const f = (p: Tensor) =>
+      root(
+        (x: Tensor) =>
+          x
+            .add(2)
+            .sqrt()
+            .square()
+            .sub(2)
+            .sub(p.mul(x.add(3))),
+        tensor(0.1),
+        { solver },
+      );
+    expectClose(gradient(f)(tensor(0)), 3, { rtol: 1e-12 });
+  });
+
   test("says where Newton stands when it finds none", () => {
     const none = thrown<NewtonError>(() => root((x: Tensor) => x.square().add(1), tensor([0.7]), { solver }));
     expect(none).toBeInstanceOf(NewtonError);
@@ -102,11 +141,32 @@ describe.each(solvers)("root by %s", (solver) => {
     expect(Math.min(...none.norms)).toBeGreaterThanOrEqual(1);
     expect(thrown<NewtonError>(() => root((x: Tensor) => x.mul(0).add(1), tensor([3]), { solver })).message).toContain("could not be inverted");
     expect(thrown<NewtonError>(() => root((x: Tensor) => x.log(), tensor([-1]), { solver })).message).toContain("not finite");
+    expect(thrown<NewtonError>(() => root((x: Tensor) => x.sin().add(2), tensor([0.1]), { solver })).message).toMatch(
+      /no part of an update|could not be inverted/,
+    );
     expect(thrown<NewtonError>(() => root((x: Tensor) => x.exp().sub(1), tensor([30]), { solver, iterations: 3 })).message).toContain("more than 3");
   });
 });
 
 describe("root", () => {
+  test("looks at the equation for nobody but those who watch", () => {
+    let looks = 0;
+    const squareRoot = (p: Tensor) =>
+      implicit("squareRoot", {
+        residual: (x) => (looks++, x.square().sub(p)),
+        find: () => p.sqrt(),
+        inverse: (x) => (r) => r.div(x.mul(2)),
+        transposed: (x, g) => g.div(x.mul(2)),
+        recordsReverse: true,
+      });
+    expectClose(squareRoot(tensor(4)), 2);
+    expect(looks).toBe(0);
+    expectClose(jvp(squareRoot, tensor(4), tensor(1)).tangent, 0.25);
+    expect(looks).toBe(1);
+    expectClose(gradient(squareRoot)(tensor(4)), 0.25);
+    expect(looks).toBe(3);
+  });
+
   test("needs a damped step where a full one goes astray", () => {
     expectClose(root((x: Tensor) => x.exp().sub(tensor([1])).div(x.exp().add(1)), tensor([3])), [0], { atol: 1e-14 }); // prettier-ignore
   });

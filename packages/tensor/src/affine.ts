@@ -10,7 +10,7 @@ import { matrixProduct, multiply } from "./linalg.js";
 import { broadcastTo, reshape, sumTo } from "./movement.js";
 import { primitive, type Primitive } from "./primitive.js";
 import { activeRecorders } from "./recorder.js";
-import { withRules, type Wanted } from "./rule.js";
+import { withRules, type Cotangent, type Wanted } from "./rule.js";
 import { formatShape, sameShape, sizeOf } from "./shape.js";
 import { allocate, type Tensor } from "./tensor.js";
 
@@ -37,7 +37,7 @@ export const affineProduct: Primitive<[x: Tensor, weight: Tensor, bias: Tensor, 
   {
     vjp: (g, y, wanted, x, weight, bias, activation = "identity") => {
       const z = timesSlope(y, activation)(g);
-      if (activeRecorders().length === 0) return affineCotangents(z, x, weight, bias, wanted as readonly Wanted[]);
+      if (activeRecorders().length === 0) return affineCotangents(z, x, weight, bias, wanted as readonly [Wanted, Wanted, Wanted]);
       return [
         wanted[0] === false ? undefined : matrixProduct(z, weight, false, true),
         wanted[1] === false ? undefined : matrixProduct(x, z, true, false),
@@ -72,23 +72,19 @@ export const affineMoved = (y: Tensor, parts: readonly (readonly [x: Tensor, wei
   return others.reduce((sum, [x, weight]) => add(sum, matrixProduct(x, weight)), start);
 };
 
-/**
- * The cotangents of x W + b, those that are wanted, watched by nobody: x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = Σ z̄ over the rows.
- *
- * @param wanted - for x, W and b: whether; or a tensor to add to in place, which is then the result.
- */
+/** The cotangents of x W + b, those of x, W and b that are wanted, watched by nobody: x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = Σ z̄ over the rows. */
 const affineCotangents = (
   cotangent: Tensor,
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
-  [ofX, ofWeight, ofBias]: readonly (boolean | Tensor)[],
-): readonly (Tensor | undefined)[] => {
-  const product = (wanted: boolean | Tensor | undefined, a: Tensor, b: Tensor, transposeA: boolean): Tensor | undefined =>
-    wanted === false || wanted === undefined ? undefined : multiply(a, b, transposeA, !transposeA, wanted === true ? undefined : wanted);
+  [ofX, ofWeight, ofBias]: readonly [Wanted, Wanted, Wanted],
+): readonly Cotangent[] => {
+  const product = (wanted: Wanted, a: Tensor, b: Tensor, transposeA: boolean): Cotangent =>
+    wanted === false ? undefined : multiply(a, b, transposeA, !transposeA, wanted === true ? undefined : wanted);
   const pulledX = product(ofX, cotangent, weight, false);
   const pulledWeight = product(ofWeight, x, cotangent, true);
-  if (ofBias === false || ofBias === undefined) return [pulledX, pulledWeight];
+  if (ofBias === false) return [pulledX, pulledWeight];
   const sums = allocate(bias.shape, bias.dtype);
   kernels.reduce("sum", cotangent, 1, cotangent.shape[0]!, bias.size, sums);
   if (ofBias === true) return [pulledX, pulledWeight, sums];

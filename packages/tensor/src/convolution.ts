@@ -54,6 +54,7 @@ const moveColumns = (window: Window, channels: number, image: TypedArray, from: 
     }
 };
 
+/** op(A) op(B), by whoever multiplies; sums over images are made in place, by the kernel set alone. */
 const product = (a: Tensor, b: Tensor, [m, k, n]: readonly number[], transposed: "a" | "b" | null, out: Tensor, accumulate = false): void => {
   const layout = {
     batch: 1,
@@ -69,29 +70,34 @@ const product = (a: Tensor, b: Tensor, [m, k, n]: readonly number[], transposed:
   if (accumulate || matmulBackend === null || !matmulBackend.multiply(a, b, layout, out)) kernels.matmul(a, b, layout, out);
 };
 
-/** Runs `body` for each image and group, with room for its columns, and the lengths of a product: channels out, rows and places of the columns. */
-const eachImage = (
-  images: number,
-  like: Tensor,
-  weight: readonly number[],
-  { groups, output, size, input }: Convolution,
-  body: (columns: Tensor, group: number, image: number, result: number, lengths: readonly [number, number, number]) => void,
-): void => {
-  const [channelsOut, channels] = [weight[0]! / groups, weight[1]!];
-  const [rows, places] = [channels * size[0] * size[1], output[0] * output[1]];
-  const columns = allocate([rows, places], like.dtype);
-  arrayOf(columns).fill(0, columns.offset, columns.offset + columns.size); // what lies outside the image stays 0
-  for (let one = 0; one < images * groups; one++)
-    body(columns, one % groups, one * channels * input[0] * input[1], one * channelsOut * places, [channelsOut, rows, places]);
-  if (columns.region !== heap) recycle(columns);
-};
-
 /** A window of one element that stands everywhere: the image is its own columns. */
 const isPointwise = ({ size, stride, before, input, output }: Window): boolean =>
   [0, 1].every((i) => size[i] === 1 && stride[i] === 1 && before[i] === 0 && input[i] === output[i]);
 
-const fillColumns = (x: Tensor, image: number, columns: Tensor, window: Window, channels: number): Tensor => {
-  if (isPointwise(window)) return alias(x, columns.shape, image);
+/**
+ * Runs `body` for each image and group, with room for its columns (null where the image is its own), and the lengths of a product: channels out, rows and places
+ * of the columns.
+ */
+const eachImage = (
+  images: number,
+  like: Tensor,
+  weight: readonly number[],
+  window: Convolution,
+  body: (columns: Tensor | null, group: number, image: number, result: number, lengths: readonly [number, number, number]) => void,
+): void => {
+  const { groups, output, size, input } = window;
+  const [channelsOut, channels] = [weight[0]! / groups, weight[1]!];
+  const [rows, places] = [channels * size[0] * size[1], output[0] * output[1]];
+  const columns = isPointwise(window) ? null : allocate([rows, places], like.dtype);
+  if (columns !== null) arrayOf(columns).fill(0, columns.offset, columns.offset + columns.size); // what lies outside the image stays 0
+  for (let one = 0; one < images * groups; one++)
+    body(columns, one % groups, one * channels * input[0] * input[1], one * channelsOut * places, [channelsOut, rows, places]);
+  if (columns !== null && columns.region !== heap) recycle(columns);
+};
+
+/** The columns `[rows, places]` of an image. */
+const columnsOf = (x: Tensor, image: number, columns: Tensor | null, window: Window, channels: number, shape: readonly number[]): Tensor => {
+  if (columns === null) return alias(x, shape, image);
   moveColumns(window, channels, arrayOf(x), x.offset + image, arrayOf(columns), columns.offset, false);
   return columns;
 };
@@ -101,7 +107,7 @@ export const convolve: Primitive<[x: Tensor, weight: Tensor, window: Convolution
   /* @__PURE__ */ primitive("conv2d", (x: Tensor, weight: Tensor, window: Convolution): Tensor => {
     const out = allocate([x.shape[0]!, weight.shape[0]!, ...window.output], x.dtype);
     eachImage(x.shape[0]!, x, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
-      const right = fillColumns(x, image, columns, window, weight.shape[1]!);
+      const right = columnsOf(x, image, columns, window, weight.shape[1]!, [k, n]);
       product(alias(weight, [m, k], group * m * k), right, [m, k, n], null, alias(out, [m, n], result));
     });
     return out;
@@ -122,9 +128,9 @@ export const convolveTransposed: Primitive<[g: Tensor, weight: Tensor, window: C
     const out = allocate([g.shape[0]!, weight.shape[1]! * window.groups, ...window.input], g.dtype);
     arrayOf(out).fill(0, out.offset, out.offset + out.size);
     eachImage(g.shape[0]!, g, weight.shape, window, (columns, group, image, result, [m, k, n]) => {
-      const to = isPointwise(window) ? alias(out, [k, n], image) : columns;
+      const to = columns ?? alias(out, [k, n], image);
       product(alias(weight, [m, k], group * m * k), alias(g, [m, n], result), [k, m, n], "a", to);
-      if (to === columns) moveColumns(window, weight.shape[1]!, arrayOf(out), out.offset + image, arrayOf(columns), columns.offset, true);
+      if (columns !== null) moveColumns(window, weight.shape[1]!, arrayOf(out), out.offset + image, arrayOf(columns), columns.offset, true);
     });
     return out;
   }),
@@ -134,13 +140,13 @@ export const convolveTransposed: Primitive<[g: Tensor, weight: Tensor, window: C
   },
 );
 
-/** The transpose of {@link convolve} in the weight: from images and `[b, o, h′, w′]` to a weight of `shape`. */
+/** The transpose of {@link convolve} in the weight: from images and `[b, o, h′, w′]` to a weight of `shape`. Its products are added up in place, so the kernel set makes them: a matmul backend is not asked. */
 export const convolveWeight: Primitive<[x: Tensor, g: Tensor, shape: readonly number[], window: Convolution]> = /* @__PURE__ */ withRules(
   /* @__PURE__ */ primitive("convolveWeight", (x: Tensor, g: Tensor, shape: readonly number[], window: Convolution): Tensor => {
     const out = allocate(shape, x.dtype);
     arrayOf(out).fill(0, out.offset, out.offset + out.size);
     eachImage(x.shape[0]!, x, shape, window, (columns, group, image, result, [m, k, n]) => {
-      const right = fillColumns(x, image, columns, window, shape[1]!);
+      const right = columnsOf(x, image, columns, window, shape[1]!, [k, n]);
       product(alias(g, [m, n], result), right, [m, n, k], "b", alias(out, [m, k], group * m * k), true);
     });
     return out;

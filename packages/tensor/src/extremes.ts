@@ -3,7 +3,7 @@
  */
 import { ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
-import { formatShape, normalizeAxis, sizeOf } from "./shape.js";
+import { blocksOf, formatShape, normalizeAxis } from "./shape.js";
 import { allocate, arrayOf, type Tensor } from "./tensor.js";
 
 /** The axis to search, and whether it stays as an axis of length 1 (default false). */
@@ -17,7 +17,7 @@ const extreme = (name: string, better: (candidate: number, best: number) => bool
   primitive(name, (x: Tensor, { axis, keepDims = false }: ExtremeOptions = {}): Tensor => {
     const which = axis === undefined ? 0 : normalizeAxis(name, axis, x.rank);
     const shape = axis === undefined ? [x.size] : x.shape;
-    const [outer, length, inner] = [sizeOf(shape.slice(0, which)), shape[which]!, sizeOf(shape.slice(which + 1))];
+    const { outer, length, inner } = blocksOf(shape, which);
     if (length === 0 && outer * inner > 0) throw new ShapeError(`${name} of no elements: a tensor of shape ${formatShape(x.shape)} is empty there`);
     const searched = (i: number): boolean => axis === undefined || i === which;
     const out = allocate(keepDims ? x.shape.map((size, i) => (searched(i) ? 1 : size)) : x.shape.filter((_, i) => !searched(i)), "int32");

@@ -11,7 +11,8 @@ import { DtypeError, OptionError, ShapeError } from "./errors.js";
 import type { FillOptions } from "./create.js";
 import { primitive } from "./primitive.js";
 import { withRules } from "./rule.js";
-import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import { blocksOf, formatShape, normalizeAxis, sameShape, stridesOf, type Shape } from "./shape.js";
+import { copyRun } from "./strided.js";
 import { allocate, arrayOf, elementsOf, isTensor, type NestedArray, type Tensor } from "./tensor.js";
 import { tensor } from "./create.js";
 
@@ -39,13 +40,6 @@ const positionsOf = (op: string, indices: Indices, length: number, wraps = true)
   return { shape: given.shape, at };
 };
 
-/** A tensor of `shape` as blocks: `outer` groups of `length` rows of `inner` elements. */
-const blocksOf = (shape: Shape, axis: number) => ({
-  outer: sizeOf(shape.slice(0, axis)),
-  length: shape[axis]!,
-  inner: sizeOf(shape.slice(axis + 1)),
-});
-
 /**
  * The slices of x at some indices along an axis, as NumPy's take.
  *
@@ -66,11 +60,7 @@ export const take = primitive("take", (x: Tensor, indices: Indices, axis: number
   const from = arrayOf(x);
   let write = out.offset;
   for (let o = 0; o < outer; o++)
-    for (let j = 0; j < at.length; j++, write += inner) {
-      const read = x.offset + (o * length + at[j]!) * inner;
-      if (inner > 16) to.set(from.subarray(read, read + inner), write);
-      else for (let e = 0; e < inner; e++) to[write + e] = from[read + e]!;
-    }
+    for (let j = 0; j < at.length; j++, write += inner) copyRun(from, x.offset + (o * length + at[j]!) * inner, inner, to, write);
   return out;
 });
 

@@ -5,16 +5,14 @@ import { DtypeError, ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
 import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "./shape.js";
 import { slice, type Range } from "./slicing.js";
+import { copyRun } from "./strided.js";
 import { allocate, arrayOf, type Tensor } from "./tensor.js";
 
-/** Puts the elements of x, `run` at a time, into `out` at places `step` apart. Short runs go by a loop, which costs less than a call for each. */
+/** Puts the elements of x, `run` at a time, into `out` at places `step` apart. */
 const placeRuns = (x: Tensor, run: number, out: Tensor, start: number, step: number): void => {
   const from = arrayOf(x);
   const to = arrayOf(out);
-  for (let i = 0, place = out.offset + start; i < x.size; i += run, place += step) {
-    if (run > 16) to.set(from.subarray(x.offset + i, x.offset + i + run), place);
-    else for (let e = 0; e < run; e++) to[place + e] = from[x.offset + i + e]!;
-  }
+  for (let i = 0, place = out.offset + start; i < x.size; i += run, place += step) copyRun(from, x.offset + i, run, to, place);
 };
 
 /**

@@ -12,14 +12,14 @@ import { windowOf, within, type Padding, type Pair, type Window } from "./window
 
 /** Visits each pair of an element of an image and a place whose window holds it, window elements in row-major order. */
 const eachPair = (window: Window, images: number, visit: (element: number, place: number) => void): void => {
-  const { size, stride, before, input, output } = window;
+  const { size, stride, dilation, before, input, output } = window;
   for (let image = 0; image < images; image++)
     for (let y = 0; y < size[0]; y++) {
       const [top, bottom] = within(window, 0, y);
       for (let x = 0; x < size[1]; x++) {
         const [left, right] = within(window, 1, x);
         for (let i = top; i < bottom; i++) {
-          const line = (image * input[0] + i * stride[0] + y - before[0]) * input[1] + x - before[1];
+          const line = (image * input[0] + i * stride[0] + y * dilation[0] - before[0]) * input[1] + x * dilation[1] - before[1];
           const places = (image * output[0] + i) * output[1];
           for (let j = left; j < right; j++) visit(line + j * stride[1], places + j);
         }

@@ -92,7 +92,9 @@ export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   const total = sum(exp(sub(x, shift)), { ...options, keepDims: true });
   const vanishes = equal(total, 0);
   const kept = where(vanishes, -Infinity, add(log(where(vanishes, 1, total)), shift));
-  return options.keepDims === true ? kept : reshape(kept, sum(stopGradient(x), options).shape);
+  if (options.keepDims === true) return kept;
+  const axes = normalizeAxes("logsumexp", options.axis, x.rank);
+  return reshape(kept, x.shape.filter((_, i) => !axes.includes(i))); // prettier-ignore
 };
 
 /** eˣ / Σ eˣ along an axis, the last unless given. */

@@ -14,18 +14,20 @@ import type { Tensor } from "./tensor.js";
 /** A cotangent, or undefined where it is zero. */
 export type Cotangent = Tensor | undefined;
 
-/** The cotangent of one argument: a tensor for a tensor, a list for a list of tensors. Called only for arguments that are watched. */
+/** x̄ᵢ from ȳ, y and the arguments: a tensor for a tensor, a list for a list of tensors. Called only where xᵢ, or one of its list, is watched. */
 export type ArgumentRule<A extends readonly unknown[]> = (cotangent: Tensor, output: Tensor, ...args: A) => Cotangent | readonly Cotangent[];
 
-/** One rule for each argument, null for constants. */
+/** A reverse rule, argument by argument; null for constants. */
 export type VjpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: ArgumentRule<A> | null };
 
-/** Whether the cotangent of an argument is asked for; a tensor where it may be added to that one in place, which is then returned. */
+/** What a joint rule is asked for one tensor: nothing (false), its cotangent (true), or that to be added, in place, to this tensor, which nobody else holds. */
 export type Wanted = boolean | Tensor;
 
 /**
- * One rule for all arguments, for those that share work. For each argument that is wanted it gives the output's cotangent itself, or a tensor that nobody else
- * holds, or the tensor that it added to; for a list of tensors, lists of these.
+ * A reverse rule for all arguments at once, where they share work.
+ *
+ * `wanted` has an entry for each argument, a list for a list of tensors, and so has the result: the cotangent, which is that of the output itself or a tensor that
+ * nobody else holds; the tensor it was added to, where the rule did that; undefined where nothing is wanted or the cotangent is zero.
  */
 export type JointRule<A extends readonly unknown[]> = (
   cotangent: Tensor,
@@ -44,14 +46,14 @@ export type TangentOf<T> = T extends readonly Tensor[] ? readonly Tangent[] : Te
 export type ArgumentTangentRule<A extends readonly unknown[], T> = (tangent: TangentOf<NonNullable<T>>, output: Tensor, ...args: A) => Tangent;
 
 /**
- * One rule for each argument; their results are added. "linear" where the primitive is linear in that argument while the others are held: its tangent takes its
- * place (in a list, zeros where there is none). null for constants.
+ * A forward rule, argument by argument; their results are added. "linear" where the primitive is linear in that argument while the others are held: its tangent
+ * takes its place (in a list, zeros where there is none). null for constants.
  */
 export type JvpRule<A extends readonly unknown[]> = { readonly [I in keyof A]: "linear" | ArgumentTangentRule<A, A[I]> | null };
 
 /**
- * One rule for all arguments, for those that share work: at a point the linear map from their tangents (lists of them for lists of tensors) to that of the
- * output. What it makes of the point alone is made once for all tangents that go through.
+ * A forward rule for all arguments at once, where they share work: at a point the linear map from their tangents (lists of them for lists of tensors) to that of
+ * the output. What it makes of the point alone is made once for all tangents that go through.
  */
 export type JointJvpRule<A extends readonly unknown[]> = (
   output: Tensor,

@@ -2,7 +2,7 @@
  * @file Running sums: yₙ = x₀ + x₁ + ... + xₙ, and from the other end, which is its transpose.
  */
 import { primitive } from "./primitive.js";
-import { normalizeAxis, sizeOf } from "./shape.js";
+import { blocksOf, normalizeAxis } from "./shape.js";
 import { allocate, arrayOf, type Tensor } from "./tensor.js";
 
 /**
@@ -18,9 +18,7 @@ import { allocate, arrayOf, type Tensor } from "./tensor.js";
 export const cumsum = primitive("cumsum", (x: Tensor, axis: number, reverse: boolean = false): Tensor => {
   const which = normalizeAxis("cumsum", axis, x.rank);
   const out = allocate(x.shape, x.dtype === "bool" ? "int32" : x.dtype);
-  const length = x.shape[which]!;
-  const inner = sizeOf(x.shape.slice(which + 1));
-  const outer = sizeOf(x.shape.slice(0, which));
+  const { outer, length, inner } = blocksOf(x.shape, which);
   const from = arrayOf(x);
   const to = arrayOf(out);
   const [first, step] = reverse ? [(length - 1) * inner, -inner] : [0, inner];

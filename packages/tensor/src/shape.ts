@@ -15,6 +15,13 @@ export const sizeOf = (shape: Shape): number => {
   return size;
 };
 
+/** A tensor of `shape` as blocks along an axis: `outer` groups of `length` rows of `inner` elements. */
+export const blocksOf = (shape: Shape, axis: number): { readonly outer: number; readonly length: number; readonly inner: number } => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  length: shape[axis]!,
+  inner: sizeOf(shape.slice(axis + 1)),
+});
+
 /** Whether two shapes are the same. */
 export const sameShape = (a: Shape, b: Shape): boolean => {
   if (a === b) return true;

@@ -11,7 +11,7 @@
  * M. B. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation, 2008, section 2.3.1.
  */
 import { checkOptions } from "./options.js";
-import { commonDtype, isFloat } from "./dtype.js";
+import { commonDtype, isFloat, type TypedArray } from "./dtype.js";
 import { add, neg } from "./elementwise.js";
 import { DtypeError, DydtError, ShapeError } from "./errors.js";
 import { matrixProduct } from "./linalg.js";
@@ -74,7 +74,13 @@ const divideRow = (x: Float64Array, i: number, k: number, by: number): void => {
   for (let c = 0; c < k; c++) x[i * k + c]! /= by;
 };
 
-/** The systems `[s, n, n]` with right-hand sides `[s, n, k]`, each solved on its own; with the transposed matrices if asked. */
+/** Whether `count` elements from `start` on have the bits of as many in front of them. */
+const isRepeated = (elements: TypedArray, start: number, count: number): boolean => {
+  for (let i = start; i < start + count; i++) if (!Object.is(elements[i], elements[i - count])) return false;
+  return true;
+};
+
+/** The systems `[s, n, n]` with right-hand sides `[s, n, k]`, or with the transposed matrices. Equal ones in a row are factorized once. */
 export const luSolve: Primitive<[a: Tensor, b: Tensor, transposed?: boolean]> = /* @__PURE__ */ withRules(
   /* @__PURE__ */ primitive("linearSolve", (a: Tensor, b: Tensor, transposed: boolean = false): Tensor => {
     const [systems, n, k] = [b.shape[0]!, b.shape[1]!, b.shape[2]!];
@@ -86,12 +92,15 @@ export const luSolve: Primitive<[a: Tensor, b: Tensor, transposed?: boolean]> = 
     const right = arrayOf(b);
     const to = arrayOf(out);
     for (let s = 0; s < systems; s++) {
-      for (let i = 0; i < n * n; i++) lu[i] = matrices[a.offset + s * n * n + i]!;
-      const zero = factorize(lu, n, rows);
-      if (zero >= 0)
-        throw new SingularMatrixError(
-          `linearSolve got a singular matrix${systems > 1 ? `, number ${s} of ${systems},` : ""} of shape [${n}, ${n}]: pivot ${zero} is 0`,
-        );
+      const matrix = a.offset + s * n * n;
+      if (s === 0 || !isRepeated(matrices, matrix, n * n)) {
+        for (let i = 0; i < n * n; i++) lu[i] = matrices[matrix + i]!;
+        const zero = factorize(lu, n, rows);
+        if (zero >= 0)
+          throw new SingularMatrixError(
+            `linearSolve got a singular matrix${systems > 1 ? `, number ${s} of ${systems},` : ""} of shape [${n}, ${n}]: pivot ${zero} is 0`,
+          );
+      }
       const start = s * n * k;
       if (transposed) {
         for (let i = 0; i < n * k; i++) x[i] = right[b.offset + start + i]!;
@@ -140,7 +149,8 @@ export interface LinearSolveOptions {
  *
  * @param a - `[..., n, n]`; the axes in front are batches and broadcast.
  * @param b - `[n]`, or `[..., n]` with the same axes in front as a: one vector for each matrix; else `[..., n, k]`: k right-hand sides.
- * @returns x, of the shape of b with the axes in front broadcast. Cost: ⅔ n³ operations for each matrix, 2 n² for each right-hand side.
+ * @returns x, of the shape of b with the axes in front broadcast. Cost: ⅔ n³ operations for each matrix, once for equal ones in a row (so for a single one), and
+ * 2 n² for each right-hand side.
  * @throws SingularMatrixError when a pivot is exactly zero; ShapeError and DtypeError when operands do not fit.
  * @example
  * expectClose(linearSolve(tensor([[0, 2], [4, 1]]), tensor([2, 9])), [2, 1]);

@@ -1,10 +1,17 @@
 /**
- * @file Strided copies: elements read with one set of strides and written with another, in row-major order of a common shape.
+ * @file Copies: of elements in a row, and strided ones, read with one set of strides and written with another, in row-major order of a common shape.
  *
  * Plain loops instead of generated code, since pages with a strict content policy forbid that.
  */
+import type { TypedArray } from "./dtype.js";
 import type { Shape } from "./shape.js";
 import { arrayOf, type Tensor } from "./tensor.js";
+
+/** Copies `run` elements in a row. Few of them go by a loop, which costs less than a call. */
+export const copyRun = (from: TypedArray, read: number, run: number, to: TypedArray, write: number): void => {
+  if (run > 16) to.set(from.subarray(read, read + run), write);
+  else for (let e = 0; e < run; e++) to[write + e] = from[read + e]!;
+};
 
 /** Where the elements of a part of a tensor lie: strides for each axis, and the first element, both in elements. */
 export interface Layout {

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import {
-  averagePool, conv2d, DtypeError, groupNormalize, layerNormalize, mean, ones, OptionError, scope, setMatmulBackend, ShapeError, tensor, variance, zeros,
+  averagePool, conv2d, convolve, convolveTransposed, convolveWeight, DtypeError, groupNormalize, layerNormalize, mean, meterBytes, ones, OptionError, poolMeans, scope,
+  setMatmulBackend, ShapeError, tensor, variance, zeros,
   type Conv2dOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
+import { windowOf } from "../src/window.js";
 import { expectExactly, indicesOf, normals, seeds } from "./reference.js";
 
 interface Settings {
@@ -95,11 +97,32 @@ describe("conv2d", () => {
   });
 
   afterEach(() => setMatmulBackend(null));
-  test("asks the matmul backend for its products", () => {
+  test("asks the matmul backend for its products, but not for those that are summed over images", () => {
     let asked = 0;
     setMatmulBackend({ name: "counter", multiply: () => (asked++, false), explain: () => "" });
-    conv2d(ones([2, 1, 3, 3]), ones([1, 1, 2, 2]));
+    const [x, w] = [ones([2, 1, 3, 3]), ones([1, 1, 2, 2])];
+    const g = conv2d(x, w);
     expect(asked).toBe(2);
+    const window = { ...windowOf("conv2d", [3, 3], 2, { stride: 1, padding: "valid", dilation: 1 }), groups: 1 };
+    convolveTransposed(g, w, window);
+    expect(asked).toBe(4);
+    convolveWeight(x, g, w.shape, window);
+    expect(asked).toBe(4);
+  });
+
+  test("makes no columns where the window is one element that stands everywhere", () => {
+    const [x, w] = [normals([2, 8, 16, 16], 1), normals([4, 8, 1, 1], 2)];
+    const window = { ...windowOf("conv2d", [16, 16], 1, { stride: 1, padding: "valid", dilation: 1 }), groups: 1 };
+    const g = normals([2, 4, 16, 16], 3);
+    for (const [run, elements] of [
+      [() => convolve(x, w, window), 2 * 4 * 256],
+      [() => convolveTransposed(g, w, window), 2 * 8 * 256],
+      [() => convolveWeight(x, g, w.shape, window), 4 * 8],
+    ] as const) {
+      const bytes = meterBytes();
+      scope(() => void run());
+      expect(bytes()).toBe(8 * elements);
+    } // prettier-ignore
   });
 
   test("refuses what does not fit", () => {
@@ -127,6 +150,13 @@ describe("averagePool", () => {
       }),
       { numRuns: 80 },
     ); // prettier-ignore
+  });
+
+  test("poolMeans keeps the distance of the window's elements", () => {
+    const x = normals([2, 3, 7, 6], 1);
+    const options = { stride: [2, 1], padding: [1, 2], dilation: [2, 3] } as const;
+    const means = poolMeans(x, windowOf("poolMeans", [7, 6], [3, 2], options));
+    expectClose(means, conv2d(x, ones([3, 1, 3, 2]).div(6), { ...options, groups: 3 }), { rtol: 1e-12, atol: 1e-12 });
   });
 
   test("moves by its size unless told, and drops what is left over", () => {

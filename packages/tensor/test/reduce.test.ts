@@ -2,7 +2,7 @@ import fc from "fast-check";
 import ops from "ndarray-ops";
 import { describe, expect, test } from "vitest";
 import {
-  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, OptionError, prod, ShapeError, softmax, sum, tensor, variance, weightedSum, zeros,
+  all, any, innerProducts, logSoftmax, logsumexp, max, mean, min, norm, OptionError, prod, setInspector, ShapeError, softmax, sum, tensor, variance, weightedSum, zeros,
   type ReduceOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
@@ -93,6 +93,17 @@ describe("reductions", () => {
     expect(logsumexp(tensor([-Infinity, -Infinity])).item()).toBe(-Infinity);
     expect(logsumexp(tensor([Infinity, 1])).item()).toBe(Infinity);
     expectClose(logsumexp(tensor([1000, 1000])), 1000 + Math.LN2);
+  });
+
+  test("logsumexp adds up once", () => {
+    let sums = 0;
+    setInspector(({ op }) => void (sums += op === "sum" ? 1 : 0));
+    try {
+      expect(logsumexp(zeros([2, 3, 4]), { axis: [-1, 0] }).shape).toEqual([3]);
+    } finally {
+      setInspector(null);
+    }
+    expect(sums).toBe(1);
   });
 
   test("products of masks count, and those of whole numbers stay whole", () => {

@@ -8,6 +8,7 @@ import {
   OptionError,
   ShapeError,
   SingularMatrixError,
+  stack,
   tensor,
   transpose,
   zeros,
@@ -63,6 +64,23 @@ describe("linearSolve", () => {
     for (let i = 0; i < 3; i++) expectExactly(linearSolve(a.at(i), b.at(i)), [5, 2], linearSolve(a, b).at(i).data);
     const [single, right] = [a.at(0).cast("float32"), b.at(0).cast("float32")];
     expectExactly(linearSolve(single, right), [5, 2], linearSolve(single.cast("float64"), right.cast("float64")).cast("float32").data);
+  });
+
+  test("has the same bits alone and where a matrix is repeated in the batch, between others too", () => {
+    const [one, other] = [wellPosed([], 4, 1), wellPosed([], 4, 2)];
+    const [zero, minus] = [tensor([[1, 0], [0, 1]]), tensor([[1, -0], [0, 1]])]; // prettier-ignore
+    for (const [matrices, n] of [
+      [[one, one, other, other, one], 4],
+      [[zero, minus, zero, minus, minus], 2],
+    ] as const)
+      // prettier-ignore
+      for (const transposed of [false, true]) {
+        const right = normals([5, n, 2], 3).mul(tensor([1, 0, 1, -0, 1], { shape: [5, 1, 1] })); // prettier-ignore
+        const x = linearSolve(stack(matrices), right, { transposed });
+        matrices.forEach((a, i) => expectExactly(linearSolve(a, right.at(i), { transposed }), [n, 2], x.at(i).data));
+      }
+    const many = normals([3, 4, 2], 4);
+    expectExactly(linearSolve(one, many), [3, 4, 2], linearSolve(stack([one, one, one]), many).data);
   });
 
   test("names the pivot of a singular matrix, and where it stands in a batch", () => {

@@ -46,7 +46,7 @@ const productsOfOthers = (x: Tensor, factor: Tensor): Tensor => {
 };
 
 /** The derivative of a product in each element, times what is given for the product. */
-export const productSlopes = (factor: Tensor, x: Tensor, { axis }: ReduceOptions = {}): Tensor => {
+const productSlopes = (factor: Tensor, x: Tensor, { axis }: ReduceOptions = {}): Tensor => {
   const axes = normalizeAxes("prod", axis, x.rank);
   const order = [...axes, ...x.shape.map((_, i) => i).filter((i) => !axes.includes(i))];
   const front = transpose(x, order);

@@ -49,8 +49,7 @@ export const convolved = (
 /** Coefficient k of y where ẏ = ẋ w. */
 const integral = (k: number, x: Jet, w: Jet): Tangent => convolved(k, x, w, { first: 1, weight: (j) => j / k });
 
-const scaled = (x: Tangent, by: number): Tangent => (x === undefined ? undefined : mul(x, by));
-const times = (x: Tangent, by: Tensor): Tangent => (x === undefined ? undefined : mul(x, by));
+const times = (x: Tangent, by: number | Tensor): Tangent => (x === undefined ? undefined : mul(x, by));
 const negative = (x: Tangent): Tangent => (x === undefined ? undefined : neg(x));
 const difference = (a: Tangent, b: Tangent): Tangent => (b === undefined ? a : a === undefined ? neg(b) : sub(a, b));
 const over = (a: Tangent, b: Tensor): Tangent => (a === undefined ? undefined : div(a, b));
@@ -92,7 +91,7 @@ const logarithm = (x: Jet, y: Tensor, base: Tensor, order: number): Jet =>
 const bell = (x: Jet, y: Tensor, slope: number, order: number): Jet => {
   const exponent = squared(x, order).map(negative);
   const density = exponential(exponent, exp(exponent[0]!), order);
-  return recur(y, order, (k) => scaled(integral(k, x, density), slope));
+  return recur(y, order, (k) => times(integral(k, x, density), slope));
 };
 
 const jetOf = (jet: ArgumentJet, arg: unknown, like: Tensor): Jet =>
@@ -240,12 +239,12 @@ export const taylorRules = (): readonly (readonly [Primitive, TaylorRule])[] => 
   [tanh, unary(hyperbolicTangent)],
   [sigmoid, unary(logistic)],
   [softplus, unary((x, y, order) => coupledSoftplus(x, y, sigmoid(x[0]!), order))],
-  [sqrt, unary((x, y, order) => recur(y, order, (k, known) => over(scaled(difference(x[k], convolved(k, known, known, { first: 1, last: k - 1 })), 0.5), y)))],
+  [sqrt, unary((x, y, order) => recur(y, order, (k, known) => over(times(difference(x[k], convolved(k, known, known, { first: 1, last: k - 1 })), 0.5), y)))],
   [reciprocal, unary((x, y, order) => recur(y, order, (k, known) => negative(times(convolved(k, x, known, { first: 1 }), y))))],
   [erf, unary((x, y, order) => bell(x, y, 1.1283791670955126, order))],
   [geluExact, unary((x, y, order) => {
-    const root = x.map((one) => scaled(one, Math.SQRT1_2));
-    const normal = bell(root, erf(root[0]!), 1.1283791670955126, order).map((one, k) => scaled(k === 0 ? add(one!, 1) : one, 0.5));
+    const root = x.map((one) => times(one, Math.SQRT1_2));
+    const normal = bell(root, erf(root[0]!), 1.1283791670955126, order).map((one, k) => times(k === 0 ? add(one!, 1) : one, 0.5));
     return recur(y, order, (k) => convolved(k, x, normal));
   })],
   [div, ([ofA, ofB], y, order, numerator, denominator) => {

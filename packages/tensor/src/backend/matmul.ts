@@ -29,7 +29,7 @@ export let matmulBackend: MatmulBackend | null = null;
  *
  * Products made by it need not have the bits of the kernel set, so set it before a solve and leave it until gradients are taken.
  *
- * @param backend - asked for every product; null (the default) for the kernel set alone.
+ * @param backend - asked for every product but those that the gradients of convolutions add up in place; null (the default) for the kernel set alone.
  * @throws OptionError when it has no function `multiply`.
  * @example
  * let products = 0;
