@@ -19,7 +19,8 @@ describe("compareAdjoints", () => {
   test("has errors against tight tolerances and against the discrete adjoint, and all counts", () => {
     for (const { adjoint, error, forward, reverse, peakBytes } of comparison.rows) {
       if (adjoint !== "few") expect(error).toBeLessThan(1e-4);
-      expect(Math.min(forward, reverse, peakBytes)).toBeGreaterThan(0);
+      expect(Math.min(forward, peakBytes)).toBeGreaterThan(0);
+      expect(reverse > 0).toBe(adjoint !== "directAdjoint");
     }
     expect(named("discreteAdjoint").fromDiscrete).toBe(0);
     expect(named("discreteAdjoint").again).toBeGreaterThan(0);
@@ -43,7 +44,7 @@ describe("compareAdjoints", () => {
     expect(rows[0]!.failure).toMatch(/has no inverse/);
     const costly = (p: Tensor) => solve(lotkaVolterra(p), tensor([1, 1]), { t0: 0, t1: 1, regularize: errorEstimate() }).penalties[0]!;
     const refused = compareAdjoints({ loss: costly, parameters });
-    expect(refused.rows.filter(({ failure }) => failure === undefined).map(({ adjoint }) => adjoint)).toEqual(["discreteAdjoint"]);
+    expect(refused.rows.filter(({ failure }) => failure === undefined).map(({ adjoint }) => adjoint)).toEqual(["discreteAdjoint", "directAdjoint"]);
     expect(refused.toString()).toContain("does not differentiate the solver's steps");
   });
 });

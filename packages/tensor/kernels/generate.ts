@@ -1,4 +1,5 @@
 /** @file The whole AssemblyScript program: generated loops around the functions of float64.ts and float32.ts. */
+import { affineSource } from "./generate-affine.js";
 import { elementwiseSource, mixedSource, partial } from "./generate-elementwise.js";
 import { gemmConstants, gemmSource } from "./generate-gemm.js";
 import { maskSource } from "./generate-masks.js";
@@ -15,6 +16,13 @@ export const kernelSource = (): string =>
     gemmConstants,
     reduceHelpers,
     mixedSource,
-    [float64, float32].flatMap((type) => [elementwiseSource(type), maskSource(type), reduceSource(type), updateSource(type), gemmSource(type)]),
+    [float64, float32].flatMap((type) => [
+      elementwiseSource(type),
+      maskSource(type),
+      reduceSource(type),
+      updateSource(type),
+      gemmSource(type),
+      affineSource(type),
+    ]),
     "",
   );

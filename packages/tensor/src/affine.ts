@@ -4,7 +4,10 @@
  *   z̄ = ȳ σ′(z),  x̄ = z̄ Wᵀ,  W̄ = xᵀ z̄,  b̄ = the rows of z̄ summed        ẏ = σ′(z) (ẋ W + x Ẇ + ḃ)
  */
 import { kernels } from "./backend/active.js";
+import type { FusedActivation, LayerKernels } from "./backend/kernels.js";
+import { matmulBackend } from "./backend/matmul.js";
 import { add, expm1, mul, neg, step, sub, tanhSlope } from "./elementwise.js";
+import { isFloat } from "./dtype.js";
 import { ShapeError } from "./errors.js";
 import { matrixProduct, multiply } from "./linalg.js";
 import { broadcastTo, reshape, sumTo } from "./movement.js";
@@ -14,9 +17,6 @@ import { withRules, type Cotangent, type Wanted } from "./rule.js";
 import { formatShape, sameShape, sizeOf } from "./shape.js";
 import { allocate, type Tensor } from "./tensor.js";
 
-/** What may follow a linear layer in the same operation: functions whose slope is known from their value. */
-export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "relu";
-
 /**
  * σ(x W + b) as one operation, for x `[batch, in]`, W `[in, out]` and b `[out]`: the same bits as `matmul(x, W).add(b)` and the activation.
  *
@@ -25,6 +25,12 @@ export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "re
  */
 export const affineProduct: Primitive<[x: Tensor, weight: Tensor, bias: Tensor, activation?: FusedActivation]> = /* @__PURE__ */ withRules(
   /* @__PURE__ */ primitive("affine", (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation = "identity"): Tensor => {
+    const layer = inOneCall();
+    if (layer !== undefined && fit(x, weight, bias)) {
+      const out = allocate([x.shape[0]!, bias.size], x.dtype);
+      layer.forward(x, weight, bias, activation, out);
+      return out;
+    }
     const out = multiply(x, weight, false, false);
     if (bias.rank !== 1 || bias.size !== out.shape[1] || bias.dtype !== out.dtype)
       throw new ShapeError(
@@ -36,8 +42,8 @@ export const affineProduct: Primitive<[x: Tensor, weight: Tensor, bias: Tensor, 
   }),
   {
     vjp: (g, y, wanted, x, weight, bias, activation = "identity") => {
+      if (activeRecorders().length === 0) return affineCotangents(g, y, x, weight, bias, activation, wanted as readonly [Wanted, Wanted, Wanted]);
       const z = timesSlope(y, activation)(g);
-      if (activeRecorders().length === 0) return affineCotangents(z, x, weight, bias, wanted as readonly [Wanted, Wanted, Wanted]);
       return [
         wanted[0] === false ? undefined : matrixProduct(z, weight, false, true),
         wanted[1] === false ? undefined : matrixProduct(x, z, true, false),
@@ -56,6 +62,20 @@ export const affineProduct: Primitive<[x: Tensor, weight: Tensor, bias: Tensor, 
   },
 );
 
+/** The kernels that compute a layer in one call; none where somebody else multiplies. */
+const inOneCall = (): LayerKernels | undefined => (matmulBackend === null ? kernels.layer : undefined);
+
+/** Whether they take the operands; what does not fit is left to the operations, which say why. */
+const fit = (x: Tensor, weight: Tensor, bias: Tensor): boolean =>
+  x.rank === 2 &&
+  weight.rank === 2 &&
+  bias.rank === 1 &&
+  isFloat(x.dtype) &&
+  weight.dtype === x.dtype &&
+  bias.dtype === x.dtype &&
+  x.shape[1] === weight.shape[0] &&
+  bias.size === weight.shape[1];
+
 /** g ↦ g σ′(z), from the value y = σ(z). */
 const timesSlope = (y: Tensor, activation: FusedActivation): ((g: Tensor) => Tensor) => {
   if (activation === "identity") return (g) => g;
@@ -72,14 +92,21 @@ export const affineMoved = (y: Tensor, parts: readonly (readonly [x: Tensor, wei
   return others.reduce((sum, [x, weight]) => add(sum, matrixProduct(x, weight)), start);
 };
 
-/** The cotangents of x W + b, those of x, W and b that are wanted, watched by nobody: x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = Σ z̄ over the rows. */
+/** The cotangents of σ(x W + b), those of x, W and b that are wanted, watched by nobody: z̄ = ȳ σ′(z), x̄ = z̄ Wᵀ, W̄ = xᵀ z̄, b̄ = Σ z̄ over the rows. */
 const affineCotangents = (
-  cotangent: Tensor,
+  g: Tensor,
+  y: Tensor,
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
-  [ofX, ofWeight, ofBias]: readonly [Wanted, Wanted, Wanted],
+  activation: FusedActivation,
+  wanted: readonly [Wanted, Wanted, Wanted],
 ): readonly Cotangent[] => {
+  const layer = inOneCall();
+  if (layer !== undefined && activation === "tanh") return layer.pullback(g, y, x, weight, wanted);
+  const cotangent = timesSlope(y, activation)(g);
+  if (layer !== undefined) return layer.pullback(cotangent, undefined, x, weight, wanted);
+  const [ofX, ofWeight, ofBias] = wanted;
   const product = (wanted: Wanted, a: Tensor, b: Tensor, transposeA: boolean): Cotangent =>
     wanted === false ? undefined : multiply(a, b, transposeA, !transposeA, wanted === true ? undefined : wanted);
   const pulledX = product(ofX, cotangent, weight, false);

@@ -22,7 +22,7 @@ export { at, broadcastTo, copy, embedAt, identity, reshape, sumTo, transpose } f
 export { embed, flip, pad, slice, type Range } from "./slicing.js";
 export { concat, split, stack } from "./joining.js";
 export { matmul, matrixProduct } from "./linalg.js";
-export { affine, affineMoved, affineProduct, type FusedActivation } from "./affine.js";
+export { affine, affineMoved, affineProduct } from "./affine.js";
 export { embedTaken, gather, oneHot, scatterAdd, take, type Indices } from "./indexing.js";
 export { argMax, argMin, type ExtremeOptions } from "./extremes.js";
 export { cumsum } from "./scan.js";
@@ -48,7 +48,7 @@ export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, 
 export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
 export { exp as scalarExp, log as scalarLog, power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
-export type { AdamNumbers, Kernels, MatmulLayout } from "./backend/kernels.js";
+export type { AdamNumbers, FusedActivation, Kernels, LayerKernels, MatmulLayout } from "./backend/kernels.js";
 export { checkOptions } from "./options.js";
 export { isFloat } from "./dtype.js";
 export { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";

@@ -28,11 +28,13 @@ export const copyStrided = (shape: Shape, from: Tensor, source: Layout, to: Tens
   const length = last < 0 ? 1 : shape[last]!;
   const readStep = last < 0 ? 0 : source.strides[last]!;
   const writeStep = last < 0 ? 0 : target.strides[last]!;
+  const inRow = readStep === 1 && writeStep === 1;
   const index = new Array<number>(Math.max(last, 0)).fill(0);
   let i = from.offset + source.start;
   let o = to.offset + target.start;
   for (;;) {
-    for (let k = 0; k < length; k++) write[o + k * writeStep] = read[i + k * readStep]!;
+    if (inRow) copyRun(read, i, length, write, o);
+    else for (let k = 0; k < length; k++) write[o + k * writeStep] = read[i + k * readStep]!;
     let axis = last - 1;
     for (; axis >= 0; axis--) {
       i += source.strides[axis]!;

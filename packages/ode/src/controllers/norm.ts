@@ -140,7 +140,7 @@ const scaledElement = (e: number, before: number, after: number, rtol: Float64Ar
 };
 
 /** Which component has the largest scaled error, counted through all tensors; the first that is not finite, where there is one; -1 where all are exact. */
-export const controllingComponent = (x: Leaves, a: Leaves, b: Leaves, { rtol, atol }: Tolerances): number => {
+const controllingComponent = (x: Leaves, a: Leaves, b: Leaves, { rtol, atol }: Tolerances): number => {
   let which = -1;
   let most = 0;
   let counted = 0;
@@ -148,14 +148,19 @@ export const controllingComponent = (x: Leaves, a: Leaves, b: Leaves, { rtol, at
     const e = elementsOf(x[i]!);
     const before = elementsOf(a[i]!);
     const after = elementsOf(b[i]!);
-    for (let j = 0; j < e.length; j++, counted++) {
+    const least = atol[i]!.reduce((smallest, one) => Math.min(smallest, one), Infinity);
+    let enough = most * least; // an error up to this, scaled by at least `least`, is no larger than the largest
+    for (let j = 0; j < e.length; j++) {
+      if (Math.abs(e[j]!) <= enough) continue;
       const size = Math.abs(scaledElement(e[j]!, before[j]!, after[j]!, rtol[i]!, atol[i]!, j));
-      if (!Number.isFinite(size)) return counted;
+      if (!Number.isFinite(size)) return counted + j;
       if (size > most) {
         most = size;
-        which = counted;
+        enough = most * least;
+        which = counted + j;
       }
     }
+    counted += e.length;
   }
   return which;
 };

@@ -4,6 +4,7 @@
  * The contract: every element of a result is computed in an order that depends on its own operands only, so that a row has the same bits alone and in any
  * batch; NaN and infinities follow IEEE 754 (no operand is skipped for being zero); nothing is allocated on the JavaScript heap for region operands.
  */
+import type { Wanted } from "../rule.js";
 import type { Tensor } from "../tensor.js";
 
 /** Elementwise functions of one operand. */
@@ -15,6 +16,9 @@ export type UnaryOp =
 
 /** Elementwise functions of two operands. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "tanhSlope";
+
+/** What may follow a linear layer in the same operation: functions whose slope is known from their value. */
+export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "relu";
 
 /** Comparisons and logic, with results of type bool. */
 export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual" | "and" | "or";
@@ -47,6 +51,23 @@ export interface MatmulLayout {
 }
 
 /**
+ * The linear layer y = σ(x W + b), for matrices x and W and a list b of one float type, with the bits of the product, the sum and σ one after the other.
+ *
+ * @internal
+ */
+export interface LayerKernels {
+  readonly forward: (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation, out: Tensor) => void;
+  /** x̄, W̄ and b̄, those that are wanted, from z̄; from ȳ where `y` is given, the value of a layer whose σ is tanh. */
+  readonly pullback: (
+    cotangent: Tensor,
+    y: Tensor | undefined,
+    x: Tensor,
+    weight: Tensor,
+    wanted: readonly [Wanted, Wanted, Wanted],
+  ) => readonly (Tensor | undefined)[];
+}
+
+/**
  * A set of kernels.
  *
  * @internal
@@ -64,6 +85,8 @@ export interface Kernels {
   readonly reduce: (op: Reduction, x: Tensor, outer: number, length: number, inner: number, out: Tensor) => void;
   /** C = op(A) op(B), or C + op(A) op(B); each product is summed in ascending k from 0, in the element type or in float64. */
   readonly matmul: (a: Tensor, b: Tensor, layout: MatmulLayout, out: Tensor) => void;
+  /** The linear layer in one call, for operands that fit; left out where that is not faster than the calls that it is made of. */
+  readonly layer?: LayerKernels;
   /** out = base + Σ wᵢ xᵢ, from left to right in float64; without a base the first product starts the sum. */
   readonly weightedSum: (base: Tensor | null, weights: readonly number[], terms: readonly Tensor[], out: Tensor) => void;
   /** Σ x y in float64, as four sums of the elements with index ≡ 0, 1, 2, 3 (mod 4), each in ascending order, added as (s₀ + s₂) + (s₁ + s₃). */

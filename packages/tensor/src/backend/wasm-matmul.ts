@@ -1,5 +1,5 @@
 /** @file Matrix products by WebAssembly. */
-import type { Kernels, MatmulLayout } from "./kernels.js";
+import type { Kernels } from "./kernels.js";
 import type { KernelFunctions } from "./wasm-module.js";
 import { addressOf, addressOfResult, beginCall, deliver, fetchResult, reserve } from "./wasm-operands.js";
 
@@ -7,7 +7,7 @@ import { addressOf, addressOfResult, beginCall, deliver, fetchResult, reserve } 
  * Bytes that a product needs besides its operands, as kernels/generate-gemm.ts lays them out: a tile, a panel of B, and a block of A where its rows are packed.
  * A sum that is added to C is not cut into blocks.
  */
-const scratchBytes = ({ k, transposeA, accumulate = false }: MatmulLayout, bytes: number): number => {
+export const scratchBytes = (k: number, transposeA: boolean, accumulate: boolean, bytes: number): number => {
   const depth = accumulate ? k : Math.min(k, 1024);
   return 128 + 32 * Math.max(depth, 64) + (transposeA ? 128 * depth * bytes : 0);
 };
@@ -28,7 +28,7 @@ export const matmulKernel =
     const left = addressOf(a);
     const right = addressOf(b);
     const to = addressOfResult(out);
-    const scratch = reserve(scratchBytes(layout, bytes));
+    const scratch = reserve(scratchBytes(k, transposeA, accumulate, bytes));
     if (accumulate) fetchResult(out, to);
     for (let s = 0; s < batch; s++) {
       const [from, by] = [left + s * strideA * bytes, right + s * strideB * bytes];

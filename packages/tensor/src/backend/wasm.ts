@@ -6,6 +6,7 @@
  */
 import { jsKernels } from "./js.js";
 import type { Kernels } from "./kernels.js";
+import { layerKernels } from "./wasm-affine.js";
 import { elementwiseKernels } from "./wasm-elementwise.js";
 import { maskKernels } from "./wasm-masks.js";
 import { matmulKernel } from "./wasm-matmul.js";
@@ -23,6 +24,7 @@ export const loadWasmKernels = (): Kernels | string => {
     ...sumKernels(functions),
     ...maskKernels(functions),
     ...updateKernels(functions),
+    layer: layerKernels(functions),
     matmul: matmulKernel(functions),
   };
 };
