@@ -19,7 +19,6 @@ export interface Noted {
   /** What is asked of the adjoint. */
   readonly solver: Problem<Step>["solver"];
   readonly adjoint: AnyAdjoint<Step>;
-  readonly stepCosts: boolean;
   readonly events: boolean;
 }
 
@@ -91,14 +90,13 @@ const observerOf =
         return control;
       },
     };
-    const { stats, solver, regularizers, events } = problem;
+    const { stats, solver, events } = problem;
     const noted: Noted = {
       grid: [],
       tolerances: undefined,
       stats,
-      solver: solver,
+      solver,
       adjoint: chosen as unknown as AnyAdjoint<Step>,
-      stepCosts: regularizers.length > 0,
       events: events.length > 0,
     };
     seen.push(noted);

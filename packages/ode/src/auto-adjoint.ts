@@ -5,6 +5,7 @@ import { gradient as gradientOf } from "@dydt/autodiff";
 import { checkOptions, OptionError, type Tensor } from "@dydt/tensor";
 import type { Adjoint, Differentiated } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
+import { solveForward } from "./adjoints/forward-run.js";
 import { observing } from "./ambient.js";
 import { planFor, type AdjointPlan } from "./plan.js";
 import type { Problem } from "./problem.js";
@@ -21,7 +22,7 @@ export interface AutoAdjoint extends Adjoint<Step> {
   /**
    * The plans for the solves of a loss, in their order, before anything large is run: `plan.explain()`, `plan.predict(steps)`.
    *
-   * Cost: the loss once, and four steps with their reverse for each solve.
+   * Cost: the loss once, and for each solve four steps, and up to eight with their reverse.
    */
   readonly plan: <P>(loss: (parameters: P) => Tensor, parameters: P) => readonly PlannedSolve[];
 }
@@ -31,15 +32,16 @@ export interface PlannedSolve extends AdjointPlan {
   readonly steps: number;
 }
 
-const planning = (bytes: number, plans: AdjointPlan[], steps: number[]): Adjoint<Step> => ({
+/** Plans solves, and notes the plans; nothing is differentiated. */
+const planning = (bytes: number, plans: PlannedSolve[]): Adjoint<Step> => ({
   name: "autoAdjoint",
   events: true,
   solve: <R extends Step>(problem: Problem<R>): Differentiated => {
-    plans.push(planFor(problem, bytes));
-    const { outputs, grid } = discreteAdjoint({ checkpoints: plans[plans.length - 1]!.options.checkpoints! }).solve(problem);
-    steps.push(grid.length - 1);
+    const plan = planFor(problem, bytes);
+    const { outputs, times } = solveForward(problem);
+    plans.push(Object.freeze({ ...plan, steps: times.length - 1 }));
     const zero = { y0: problem.y0.map(() => undefined), times: [], captured: [] };
-    return { outputs, grid, pullback: () => zero };
+    return { outputs, grid: times, pullback: () => zero };
   },
 });
 
@@ -47,7 +49,9 @@ const planning = (bytes: number, plans: AdjointPlan[], steps: number[]): Adjoint
  * The exact derivative of the computed solution within a given memory: as many states are stored as fit, and the tape of a step is cut into evaluations of f
  * where it does not. `stats.reverse.predicted` has what was expected, beside what was.
  *
- * Cost: that of `discreteAdjoint` with so many slots, and four steps with their reverse to measure what they take.
+ * Cost: that of `discreteAdjoint` with so many slots; four steps, and up to eight with their reverse to measure what they take. That trial has the solve's costs,
+ * save times and events in it; where steps are found on the way and later ones hold more save times than the first let expect, more is taken than was allowed,
+ * about two states for each.
  *
  * @throws OptionError where not even one state and the tape of one evaluation fit.
  * @example
@@ -78,10 +82,9 @@ export const autoAdjoint = (options: AutoAdjointOptions): AutoAdjoint => {
       };
     },
     plan: <P>(loss: (parameters: P) => Tensor, parameters: P) => {
-      const plans: AdjointPlan[] = [];
-      const steps: number[] = [];
-      observing({ adjoint: planning(bytes, plans, steps) }, () => gradientOf(loss)(parameters));
-      return plans.map((plan, i): PlannedSolve => Object.freeze({ ...plan, steps: steps[i]! }));
+      const plans: PlannedSolve[] = [];
+      observing({ adjoint: planning(bytes, plans) }, () => gradientOf(loss)(parameters));
+      return plans;
     },
   } satisfies AutoAdjoint);
 };

@@ -25,7 +25,7 @@ const roundNumbers = (most: number): readonly number[] => {
 /**
  * Errors of the gradient over evaluations in reverse, as an SVG picture. Each adjoint is a ring of its own size, so that those in one place stay visible.
  */
-export const comparisonChart = (rows: readonly ComparisonRow[]): string => {
+const comparisonChart = (rows: readonly ComparisonRow[]): string => {
   const shown = rows.filter(({ failure, error }) => failure === undefined && Number.isFinite(error));
   const errors = shown.map(({ error }) => decades(Math.max(error, 1e-16)));
   const low = Math.floor(Math.min(0, ...errors));

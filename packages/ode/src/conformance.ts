@@ -11,6 +11,7 @@
  * const report = checkSolver(heunAgain());
  * if (!report.passed) throw new Error(report.toString());
  */
+import { checkOptions } from "@dydt/tensor";
 import { controllerChecks } from "./conformance/controller-checks.js";
 import { orderChecks } from "./conformance/order-checks.js";
 import { reportOf, type ConformanceReport } from "./conformance/report.js";
@@ -35,12 +36,14 @@ export interface CheckSolverOptions {
  * @param solver - the solver.
  * @param options - the slack of measured orders.
  * @returns a report; nothing is thrown, whatever the solver does.
+ * @throws OptionError for options that are not known.
  * @example
  * const wrong = { ...rk4(), order: 5 };
  * const { passed, rows } = checkSolver(wrong);
  * if (passed || rows.find(({ check }) => check.startsWith("order 5"))!.passed) throw new Error("rk4 is not of order 5");
  */
 export const checkSolver = <R extends Step>(solver: Solver<Ode, R>, options: CheckSolverOptions = {}): ConformanceReport => {
+  checkOptions("checkSolver", options, ["slack"]);
   const { slack = 0.2 } = options;
   return reportOf(solver.name, [...stepChecks(solver), ...orderChecks(solver, slack)]);
 };

@@ -10,7 +10,7 @@
  *
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.6; M. A. Aizerman, F. R. Gantmacher, 1958, for the jump.
  */
-import { implicit, tapeOver, vjp } from "@dydt/autodiff";
+import { implicit, vjp } from "@dydt/autodiff";
 import { checkOptions, formatShape, isTensor, isWatched, kernels, ones, OptionError, ShapeError, stopGradient, tensor, unflatten, unrecorded, type Tensor } from "@dydt/tensor"; // prettier-ignore
 import { EventError } from "./errors.js";
 import { lazily, type DenseStep, type Leaves, type Step } from "./step.js";
@@ -126,9 +126,9 @@ export const leafEvent = <Y>(event: SolveEvent<Y>, index: number, form: Y, leave
 /** The time of an event at τ, as a function of all that g(τ, y(τ)) depends on: τ itself as a value, the root of the equation as a function. */
 const eventTime = ({ when }: LeafEvent, index: number, step: DenseStep, at: number): Time => {
   if (!isWatched(when(at, step.at(at)))) return at;
-  requireCrossing(when, index, step, at);
   const residual = (t: Tensor): Tensor => when(t, step.at(t)).cast("float64").reshape([]);
   const rateAt = (t: Tensor): Tensor => vjp(residual, t).pullback(ones([]));
+  requireCrossing(index, at, rateAt);
   const time = implicit("eventTime", {
     residual,
     find: () => tensor(at),
@@ -143,13 +143,9 @@ const eventTime = ({ when }: LeafEvent, index: number, step: DenseStep, at: numb
 };
 
 /** @throws EventError where the function touches zero: its root has no derivative. */
-const requireCrossing = (when: LeafEvent["when"], index: number, step: DenseStep, at: number): void =>
+const requireCrossing = (index: number, at: number, rateAt: (t: Tensor) => Tensor): void =>
   unrecorded(() => {
-    const time = tensor(at);
-    const { outputs, reverse } = tapeOver(() => [when(time, step.at(time))], [time]);
-    const [value] = outputs;
-    const rate = reverse([ones(value!.shape, { dtype: value!.dtype })])[0]?.item() ?? 0;
-    if (rate === 0)
+    if (rateAt(tensor(at)).item() === 0)
       throw new EventError(
         `event ${index} at t = ${at} touches zero without crossing it (its rate of change is 0): its time has no derivative. ` +
           `Leave it out of what is differentiated, or choose a function that crosses`,

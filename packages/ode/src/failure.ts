@@ -15,8 +15,7 @@ import { timeValue, type Time } from "./time.js";
 export type { Circumstances } from "./scene.js";
 
 /** How many steps there were, for messages. */
-export const countsOf = <R extends Step>({ problem: { stats } }: Circumstances<R>): string =>
-  `${stats.accepted} accepted, ${stats.rejected} rejected`;
+const countsOf = <R extends Step>({ problem: { stats } }: Circumstances<R>): string => `${stats.accepted} accepted, ${stats.rejected} rejected`;
 
 /** What a failure hands over. */
 export const failureOf = <R extends Step>(status: Status, { t, recent, solution }: Circumstances<R>, cause?: unknown): Failure => ({

@@ -133,7 +133,7 @@ const createShelves = (size: number) => {
  *
  * @param leaves - the initial state: one float64 tensor.
  */
-export const plainTerm = (f: PlainField, leaves: Leaves, count: EvaluationCounter): Ode => {
+const plainTerm = (f: PlainField, leaves: Leaves, count: EvaluationCounter): Ode => {
   const first = leaves[0]!;
   numbersOf(first);
   const { shape, size } = first;

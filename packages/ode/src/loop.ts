@@ -8,7 +8,7 @@ import type { Control, Verdict } from "./controller.js";
 import { IncompatibleError, StepTooSmallError, type SolveError } from "./errors.js";
 import type { EventSearch } from "./event-search.js";
 import { eventful } from "./events.js";
-import { maxStepsReached, type Circumstances } from "./failure.js";
+import { failureOf, maxStepsReached, type Circumstances } from "./failure.js";
 import type { Problem } from "./problem.js";
 import type { Leaves, Step } from "./step.js";
 import type { limitsOf, Resumption } from "./supervision.js";
@@ -144,12 +144,14 @@ const located = (error: unknown, step: number, stage: number, t: number, to: num
     : error;
 
 /** Events that follow each other faster than time can tell. */
-const accumulating = <R extends Step>({ problem, t, recent, solution }: Circumstances<R>): SolveError =>
-  new StepTooSmallError(
+const accumulating = <R extends Step>(circumstances: Circumstances<R>): SolveError => {
+  const { problem, t } = circumstances;
+  return new StepTooSmallError(
     `events follow each other so fast at t = ${t} (${problem.stats.accepted} steps accepted) that time does not tell them apart: ` +
       `end the solve before, by an event with then: "terminate", or give the event a number of times`,
-    { status: "stepTooSmall", t, recent, solution },
+    failureOf("stepTooSmall", circumstances),
   );
+};
 
 export const isFinite = (y: Leaves): boolean => {
   for (let i = 0; i < y.length; i++) if (kernels.firstNonFinite(y[i]!) >= 0) return false;

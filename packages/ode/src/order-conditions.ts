@@ -82,7 +82,7 @@ const graft = (subtrees: readonly RootedTree[]): RootedTree => {
  * @param a - the stage coefficients, row i with at most i entries.
  * @returns a function that remembers the weights of the trees it has seen, subtrees included.
  */
-export const elementaryWeights = (a: readonly (readonly number[])[]): ((tree: RootedTree) => readonly number[]) => {
+const elementaryWeights = (a: readonly (readonly number[])[]): ((tree: RootedTree) => readonly number[]) => {
   const known = new Map<RootedTree, readonly number[]>();
   const weights = (tree: RootedTree): readonly number[] => {
     const remembered = known.get(tree);

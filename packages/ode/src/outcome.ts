@@ -139,7 +139,7 @@ export const collect = <R extends Step>(
       if (atEnd) stepSaves.splice(reached, 0, step.t1);
       for (const end = atEnd ? reached + 1 : reached; next < end; next++) {
         const time = saves[next]!;
-        save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem.term, ends()));
+        scope(() => save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem.term, ends())));
       }
       times.push(step.t1);
       countBytes(8);

@@ -4,7 +4,7 @@
 import { OptionError } from "@dydt/tensor";
 import { AbortedError, TimeLimitError, type SolveError, type Status } from "./errors.js";
 import type { EventMemory } from "./event-search.js";
-import type { Circumstances } from "./failure.js";
+import { failureOf, type Circumstances } from "./failure.js";
 import type { Leaves, Step } from "./step.js";
 import { timeValue } from "./time.js";
 
@@ -78,17 +78,19 @@ export const limitsOf = ({ signal, timeLimit }: Supervision): (<R extends Step>(
   const begun = now();
   return (at) => {
     if (signal?.aborted === true) {
-      const { problem, t, recent, solution } = at();
+      const circumstances = at();
+      const { problem, t } = circumstances;
       const message = `the solve was aborted at t = ${t} of ${timeValue(problem.t1)} (${problem.stats.accepted} steps accepted)`;
-      throw new AbortedError(message, { status: "aborted", t, recent, solution, cause: signal.reason });
+      throw new AbortedError(message, failureOf("aborted", circumstances, signal.reason));
     }
     if (timeLimit === undefined || now() - begun <= timeLimit) return;
-    const { problem, t, recent, solution } = at();
+    const circumstances = at();
+    const { problem, t } = circumstances;
     const { accepted, rejected, evaluations } = problem.stats;
     throw new TimeLimitError(
       `timeLimit = ${timeLimit} ms was over at t = ${t} of ${timeValue(problem.t1)} (${accepted} steps accepted, ${rejected} rejected, ` +
         `${evaluations} evaluations): allow more, loosen the tolerances, or make the field cheaper`,
-      { status: "timeLimit", t, recent, solution },
+      failureOf("timeLimit", circumstances),
     );
   };
 };

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { gradient } from "@dydt/autodiff";
 import { OptionError, random, tensor, type Tensor } from "@dydt/tensor";
-import { adaptive, autoAdjoint, discreteAdjoint, dopri5, fixedSteps, rk4, solve, type Adjoint, type SolveStats, type Step } from "@dydt/ode";
+import {
+  adaptive, autoAdjoint, discreteAdjoint, dopri5, errorEstimate, fixedSteps, rk4, solve, stiffnessEstimate, type Adjoint, type SolveStats,
+  type Step,
+} from "@dydt/ode"; // prettier-ignore
 import { expectNear } from "./problems.js";
 
 const stream = random(1);
@@ -38,6 +41,49 @@ describe.each([true, false])("autoAdjoint (steps given: %s)", (given) => {
   test("says how much is needed where it is not enough", () => {
     expect(() => run(autoAdjoint({ bytes: 10_000 }), given)).toThrow(OptionError);
     expect(() => run(autoAdjoint({ bytes: 10_000 }), given)).toThrow(/the smallest reverse of this problem takes \d+/);
+  });
+});
+
+describe("what is in a solve besides its steps is in the plan, too", () => {
+  const saved = (count: number, from: number): readonly number[] => Array.from({ length: count }, (_, i) => from + ((4 - from) * (i + 0.5)) / count);
+  const bounce = { when: (_t: Tensor, y: Tensor) => y.at(0).at(0).sub(0.5), then: (_t: Tensor, y: Tensor) => y.mul(0.9) };
+  const costs = [errorEstimate({ norm: "l2" }), stiffnessEstimate()];
+  const besides: readonly (readonly [string, object, boolean, number])[] = [
+    ["many save times", { saveAt: saved(400, 0) }, false, 290_000],
+    ["save times that come late", { saveAt: saved(100, 3) }, false, 290_000],
+    ["the end of every step", { saveAt: { every: "step" } }, false, 200_000],
+    ["costs of the steps", { regularize: costs }, false, 350_000],
+    ["an event that changes the state", { events: [bounce] }, false, 320_000],
+    ["times that are differentiated", {}, true, 260_000],
+    ["all of it", { saveAt: saved(400, 0), regularize: costs, events: [bounce] }, true, 1_300_000],
+  ];
+  const cases = besides.flatMap(([name, options, timed, bytes]) => [true, false].map((given) => [name, given, options, timed, bytes] as const));
+
+  test.each(cases)("%s (steps given: %s)", (_, given, options, timed, least) => {
+    for (const bytes of [least, 2 * least]) {
+      let stats: SolveStats | undefined;
+      const loss =
+        (adjoint: Adjoint<Step>) =>
+        ({ w, y0, t1 }: typeof inputs & { readonly t1: Tensor }) => {
+          const settings = { solver: dopri5(), ...(given && { controller: fixedSteps(60) }), ...options };
+          const solution = solve((t: Tensor, y: Tensor) => y.matmul(w).tanh().add(t), y0, { t0: 0, t1: timed ? t1 : 4, adjoint, ...settings }); // prettier-ignore
+          ({ stats } = solution);
+          return solution.penalties.reduce((sum, penalty) => sum.add(penalty), solution.ys.square().sum());
+        };
+      const at = { ...inputs, t1: tensor(4) };
+      const found = gradient(loss(autoAdjoint({ bytes })))(at);
+      const { peakBytes, reverse } = stats!;
+      expect(peakBytes).toBeLessThanOrEqual(bytes);
+      expect(reverse!.predicted!.bytes / peakBytes).toBeLessThan(1.4);
+      expectNear(found, gradient(loss(discreteAdjoint()))(at), 1e-12);
+    }
+  });
+
+  test("but for an event that cannot be tried where the solve begins", () => {
+    const late = { when: (t: Tensor) => t.sub(1), then: (_t: Tensor, y: Tensor) => y.sub(2).sqrt() };
+    const slope = (adjoint: Adjoint<Step>) =>
+      gradient((start: Tensor) => solve((_t, y) => y, start, { t0: 0, t1: 2, events: [late], adjoint }).y1.sum())(tensor([1, 1.5]));
+    expectNear(slope(autoAdjoint({ bytes: 100_000 })), slope(discreteAdjoint()), 1e-12);
   });
 });
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { online, revolve } from "@dydt/autodiff";
+import { online, revolve, type Cotangent } from "@dydt/autodiff";
+import type { Tensor } from "@dydt/tensor";
 import {
   autoAdjoint, backsolveAdjoint, checkAdjoint, denseAdjoint, discreteAdjoint, forwardSensitivity, gaussAdjoint, interpolatedAdjoint, reversibleAdjoint,
-  reversibleHeun, type Adjoint, type Differentiated, type Problem, type Step,
+  reversibleHeun, type Adjoint, type ConformanceReport, type Differentiated, type Problem, type Step,
 } from "@dydt/ode"; // prettier-ignore
 
 describe("checkAdjoint", () => {
@@ -19,8 +20,42 @@ describe("checkAdjoint", () => {
     expect(report.passed, report.toString()).toBe(true);
   });
 
+  const inner = discreteAdjoint({ checkpoints: revolve(2) });
+  const failures = ({ rows }: ConformanceReport): readonly string[] => rows.filter(({ passed }) => !passed).map(({ check }) => check);
+
+  test("finds an adjoint whose pullback gives something else when it is called again", () => {
+    for (const again of [(x: Tensor) => x.mul(2), (x: Tensor) => x.mul(1 + 2 ** -52), () => undefined]) {
+      const once: Adjoint<Step> = {
+        name: "once",
+        solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+          const { pullback, ...rest } = inner.solve(problem);
+          let calls = 0;
+          const second = (x: Cotangent): Cotangent => (calls > 1 && x !== undefined ? again(x) : x);
+          return { ...rest, pullback: (...of) => (calls++, ((found) => ({ ...found, y0: found.y0.map(second) }))(pullback(...of))) };
+        },
+      };
+      expect(failures(checkAdjoint(once))).toEqual(["a pullback that is called again gives the same bits"]);
+    }
+  });
+
+  test("finds an adjoint that gives another zero the second time", () => {
+    let solves = 0;
+    const signed: Adjoint<Step> = {
+      name: "signed",
+      solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+        const { pullback, ...rest } = inner.solve(problem);
+        const zero = ++solves % 2 === 0 ? -0 : 0;
+        return { ...rest, pullback: (...of) => ({ ...pullback(...of), y0: problem.y0.map((leaf) => leaf.mul(zero)) }) };
+      },
+    };
+    expect(failures(checkAdjoint(signed))).toContain("the same call gives the same bits");
+  });
+
+  test("takes options that it knows", () => {
+    expect(() => checkAdjoint(inner, { tolerence: 1 } as never)).toThrow("checkAdjoint got the unknown option tolerence (did you mean tolerance?)");
+  });
+
   test("finds an adjoint that forgets something", () => {
-    const inner = discreteAdjoint({ checkpoints: revolve(2) });
     const forgetful: Adjoint<Step> = {
       name: "forgetful",
       solve: <R extends Step>(problem: Problem<R>): Differentiated => {
@@ -28,8 +63,8 @@ describe("checkAdjoint", () => {
         return { ...rest, pullback: (cotangents, captured) => ({ ...pullback(cotangents, captured), times: [] }) };
       },
     };
-    const { passed, rows } = checkAdjoint(forgetful);
-    expect(passed).toBe(false);
-    expect(rows.filter((row) => !row.passed).map(({ check }) => check)).toContain("saved states: also with respect to the save times");
+    const report = checkAdjoint(forgetful);
+    expect(report.passed).toBe(false);
+    expect(failures(report)).toContain("saved states: also with respect to the save times");
   });
 });

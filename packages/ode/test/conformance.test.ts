@@ -96,6 +96,10 @@ describe("a broken solver is caught", () => {
     expect(thrown.rows.some(({ measured }) => measured === "no steps today")).toBe(true);
   });
 
+  test("by options that are known", () => {
+    expect(() => checkSolver(rk4(), { slac: 1 } as never)).toThrow("checkSolver got the unknown option slac (did you mean slack?)");
+  });
+
   test("unless more slack is given", () => {
     expect(failures(checkSolver({ ...rk4(), order: 5 }, { slack: 1.3 }))).toEqual([]);
   });

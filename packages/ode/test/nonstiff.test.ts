@@ -149,6 +149,7 @@ const tasks: readonly (readonly [string, Task])[] = [
   ["B4, on a torus", { field: field("const r = Math.hypot(y[0], y[1]); dy[0] = -y[1] - y[0] * y[2] / r; dy[1] = y[0] - y[1] * y[2] / r; dy[2] = y[0] / r;"), y0: [3, 0, 0], t0: 0, t1: 20 }],
   ["B5, a rigid body", { field: field("dy[0] = y[1] * y[2]; dy[1] = -y[0] * y[2]; dy[2] = -0.51 * y[0] * y[1];"), y0: [0, 1, 1], t0: 0, t1: 20 }],
   ["C2, a chain of decays", { field: field("dy[0] = -y[0]; for (let i = 1; i < 9; i++) dy[i] = i * y[i - 1] - (i + 1) * y[i]; dy[9] = 9 * y[8];"), y0: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], t0: 0, t1: 20 }],
+  ["C4, a chain of 51", { field: field("for (let i = 0; i < 51; i++) dy[i] = (i > 0 ? y[i - 1] : 0) - 2 * y[i] + (i < 50 ? y[i + 1] : 0);"), y0: [1, ...new Array<number>(50).fill(0)], t0: 0, t1: 20 }],
   ["D1, an orbit of eccentricity 0.1", orbitOf(0.1)],
   ["D2, an orbit of eccentricity 0.3", orbitOf(0.3)],
   ["D3, an orbit of eccentricity 0.5", orbitOf(0.5)],
@@ -182,6 +183,15 @@ describe("other problems", () => {
     expect(errorOf(run(vern7(), task, 1e-13).y1, reference)).toBeLessThanOrEqual(1e-11 * allowed);
     for (const [, solver, list] of methods)
       for (const tolerance of list) expect(errorOf(run(solver, task, tolerance).y1, reference)).toBeLessThanOrEqual(100 * tolerance * allowed);
+  });
+
+  test("C4 ends in the sum of its modes: decays at the rates 4 sin²(kπ/104)", () => {
+    const [, task] = tasks.find(([name]) => name.startsWith("C4"))!;
+    const modes = Array.from({ length: 51 }, (_, i) => ((i + 1) * Math.PI) / 52);
+    const exact = modes.map((_, j) =>
+      modes.reduce((sum, k) => sum + (Math.sin(k) * Math.sin((j + 1) * k) * Math.exp(-80 * Math.sin(k / 2) ** 2)) / 26, 0),
+    );
+    expect(errorOf(run(dop853(), task, 1e-13).y1, exact)).toBeLessThan(1e-12);
   });
 
   test("Arenstorf's orbit comes back after its period, as near as its conditioning of 2e6 allows", () => {

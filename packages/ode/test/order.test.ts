@@ -1,19 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { stack, tensor, type Tensor } from "@dydt/tensor";
 import { fixedSteps, integrate, solve, type DenseStep, type Ode, type Solver } from "@dydt/ode";
-import { bosh3Tableau } from "../src/solvers/bosh3.js";
-import { bs5Tableau } from "../src/solvers/bs5.js";
-import { dop853Tableau } from "../src/solvers/dop853.js";
-import { dopri5Tableau } from "../src/solvers/dopri5.js";
-import { eulerTableau } from "../src/solvers/euler.js";
-import { heunTableau } from "../src/solvers/heun.js";
-import { midpointTableau } from "../src/solvers/midpoint.js";
-import { ralstonTableau } from "../src/solvers/ralston.js";
-import { rk4Tableau } from "../src/solvers/rk4.js";
-import { rk4ThreeEighthsTableau } from "../src/solvers/rk4-three-eighths.js";
-import { tsit5Tableau } from "../src/solvers/tsit5.js";
-import { vern7Tableau } from "../src/solvers/vern7.js";
 import { solverNamed, solverNames, solvers, type Field, type SolverName } from "./problems.js";
+import { tableaus } from "./tableaus.js";
 
 interface Exact {
   readonly name: string;
@@ -69,22 +58,10 @@ test.each(cases)("$solver has its order on $named", ({ solver: name, problem: { 
   expect(order).toBeGreaterThanOrEqual(solver.order - 0.2);
 });
 
-const denseOrders: Readonly<Record<SolverName, number>> = Object.fromEntries(
-  [
-    eulerTableau,
-    midpointTableau,
-    heunTableau,
-    ralstonTableau,
-    rk4Tableau,
-    rk4ThreeEighthsTableau,
-    bosh3Tableau,
-    dopri5Tableau,
-    tsit5Tableau,
-    bs5Tableau,
-    vern7Tableau,
-    dop853Tableau,
-  ].map((tableau) => [tableau.name, tableau.denseOrder]),
-) as Record<SolverName, number>;
+const denseOrders: Readonly<Record<SolverName, number>> = Object.fromEntries(tableaus.map((tableau) => [tableau.name, tableau.denseOrder])) as Record<
+  SolverName,
+  number
+>;
 
 describe("dense output of order q", () => {
   // One step from an exact state: the weights b(θ) meet the conditions to order q for every θ, so the local error is O(h^(q + 1)).

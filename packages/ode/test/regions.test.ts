@@ -15,6 +15,22 @@ const linearMemory = (): number => inTemporaryRegion("step", () => tensor(1).add
 const expectNothingOpen = () => expect([currentRegion(), activeRecorders()]).toEqual([heap, []]);
 
 describe("solves of their own", () => {
+  test("leave nothing in the region of who differentiates, however many states are saved", () => {
+    const used = (count: number): number => {
+      let bytes = 0;
+      const saveAt = Array.from({ length: count }, (_, i) => (i + 0.5) / count);
+      gradient((k: Tensor) => {
+        const before = currentRegion().used;
+        const { ys } = solve(lotkaVolterra(k), y0, { ...steps, saveAt });
+        bytes = currentRegion().used - before;
+        return ys.sum();
+      })(p);
+      return bytes;
+    };
+    expect(used(1)).toBe(0);
+    expect(used(1000)).toBe(0);
+  });
+
   test("stepped alternately do not disturb each other, nor gradients taken in between", () => {
     const alone = (k: Tensor) => [...integrate(lotkaVolterra(k), y0, { t0: 0, t1: 2 })].map(({ y1 }) => y1);
     const other = p.mul(0.7);

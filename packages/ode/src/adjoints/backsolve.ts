@@ -6,7 +6,7 @@
  * Where trajectories come together forward they fly apart backward, so the state that is found again may lie far from the one that was: that drift is reported.
  * R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, algorithm 1; the reverse dynamic method.
  */
-import { abs, max, OptionError, scope } from "@dydt/tensor";
+import { OptionError, scope } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import type { ReverseStats } from "../problem.js";
 import type { EmbeddedStep, Leaves, Step } from "../step.js";
@@ -14,6 +14,7 @@ import type { States } from "./adjoint-equation.js";
 import { strictest } from "./backward.js";
 import { checkBackward, type BackwardOptions } from "./backward-options.js";
 import { differentiatedBy } from "./continuous.js";
+import { largestOf } from "./cotangents.js";
 import { solveForward } from "./forward-run.js";
 
 /** Options of {@link backsolveAdjoint}. */
@@ -24,10 +25,7 @@ export interface BacksolveAdjointOptions<R extends Step = Step> extends Backward
 
 /** The largest difference of two states, and the largest entry of the first. */
 const differenceOf = (known: Leaves, again: Leaves): { readonly difference: number; readonly size: number } =>
-  scope(() => {
-    const largest = (leaves: Leaves): number => leaves.reduce((most, leaf) => (leaf.size === 0 ? most : Math.max(most, max(abs(leaf)).item())), 0);
-    return { difference: largest(known.map((leaf, i) => leaf.sub(again[i]!))), size: largest(known) };
-  });
+  scope(() => ({ difference: largestOf(known.map((leaf, i) => leaf.sub(again[i]!))), size: largestOf(known) }));
 
 /** Keeps the largest drift, and says when it is too large. */
 const driftOf = (rtol: number, atol: number) => {

@@ -27,7 +27,8 @@ export const strictest = (tolerances: Tolerances | undefined): { readonly rtol?:
 /** A problem like another one, but for what is given; without outputs of its own. */
 export const sideProblem = <R extends Step, S extends Step>(
   { form, maxSteps }: Problem<R>,
-  changes: Pick<Problem<S>, "term" | "t0" | "t1" | "y0" | "solver" | "controller" | "stops"> & Partial<Pick<Problem<S>, "form" | "maxSteps">>,
+  changes: Pick<Problem<S>, "term" | "t0" | "t1" | "y0" | "solver" | "controller" | "stops"> &
+    Partial<Pick<Problem<S>, "form" | "maxSteps" | "saves" | "regularizers" | "events">>,
 ): Problem<S> => ({
   saves: [],
   regularizers: [],
@@ -39,7 +40,7 @@ export const sideProblem = <R extends Step, S extends Step>(
 });
 
 /** A term over plain lists of tensors with this slope. */
-export const listTerm = (leaves: Leaves, slope: (t: Time, y: Leaves) => Leaves): Ode => ({
+const listTerm = (leaves: Leaves, slope: (t: Time, y: Leaves) => Leaves): Ode => ({
   ...odeTerm<Leaves>(
     (_t, y) => y,
     leaves,
@@ -81,7 +82,7 @@ export interface BackwardCounts {
 }
 
 /** What is solved backward, and how. */
-export interface Backward<R extends Step> {
+interface Backward<R extends Step> {
   readonly name: string;
   readonly forward: Forward<R>;
   readonly options: BackwardOptions;

@@ -4,13 +4,13 @@
  * It differentiates the flow, not the solver's steps: its error is that of the tolerances. Cotangents are scaled by a power of two, so that these have a meaning.
  */
 import { SecondDerivativeError, type Cotangent } from "@dydt/autodiff";
-import { abs, isCarried, max, scope, type Tensor } from "@dydt/tensor";
+import { isCarried, scope, type Tensor } from "@dydt/tensor";
 import { differentiableTimes, type Differentiated, type InputCotangents, type OutputCotangents } from "../adjoint.js";
 import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";
 import { accounted } from "./account.js";
 import { adjointEquation, type ContinuousPullback } from "./adjoint-equation.js";
-import { plus } from "./cotangents.js";
+import { largestOf, plus } from "./cotangents.js";
 import type { Forward } from "./forward-run.js";
 import { walkBack } from "./walk-back.js";
 
@@ -61,8 +61,7 @@ const pullContinuously = <R extends Step>(
 
 /** The largest power of two that is at most |x| for the largest entry x of all cotangents: a scale that changes no bits. */
 const scaleOf = ({ y1, ys, events }: OutputCotangents): number => {
-  const given = [...y1, ...ys, ...events.flatMap(({ times, states }) => [times, ...states])];
-  const largest = scope(() => given.reduce((most, x) => (x === undefined || x.size === 0 ? most : Math.max(most, max(abs(x)).item())), 0));
+  const largest = scope(() => largestOf([...y1, ...ys, ...events.flatMap(({ times, states }) => [times, ...states])]));
   if (!(largest > 0) || largest === Infinity) return largest === 0 ? 0 : 1;
   let power = 1;
   while (power > largest) power /= 2;

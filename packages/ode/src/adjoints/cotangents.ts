@@ -2,7 +2,7 @@
  * @file Lists of cotangents, of which an undefined one is zero.
  */
 import type { Cotangent } from "@dydt/autodiff";
-import { copy } from "@dydt/tensor";
+import { abs, copy, max } from "@dydt/tensor";
 
 /** a + b. */
 export const plus = (a: Cotangent, b: Cotangent): Cotangent => (a === undefined ? b : b === undefined ? a : a.add(b));
@@ -22,3 +22,7 @@ export const withRows = (parts: readonly Cotangent[], stacked: readonly Cotangen
 
 /** Copies those that lie in tape regions into the region that is open. */
 export const bring = (parts: readonly Cotangent[]): readonly Cotangent[] => parts.map((part) => (part?.region.kind === "tape" ? copy(part) : part));
+
+/** The largest |x| of all entries; NaN where one is. Made in the region that is open. */
+export const largestOf = (parts: readonly Cotangent[]): number =>
+  parts.reduce((most, x) => (x === undefined || x.size === 0 ? most : Math.max(most, max(abs(x)).item())), 0);

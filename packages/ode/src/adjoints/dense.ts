@@ -51,7 +51,9 @@ interface Kept {
 const keepStates = <R extends Step>(problem: Problem<R>, n: number): Lookup<R> => {
   const owner = {};
   const region = keepFor(owner);
-  let kept: readonly Kept[] = [{ step: 0, y: problem.y0, changed: false }];
+  let kept: Kept[] = [{ step: 0, y: problem.y0, changed: false }];
+  /** How many of them count. */
+  let counted = 1;
   let stride = 1;
   let count = 0;
   const look = (step: R): void => {
@@ -59,10 +61,12 @@ const keepStates = <R extends Step>(problem: Problem<R>, n: number): Lookup<R> =
     count++;
     const changed = eventful(step)?.end !== undefined;
     if (count % stride !== 0 && !changed) return;
-    kept = [...kept, { step: count, y: allocatingIn(region, () => copies(step.y1)), changed }];
-    while (kept.filter(({ changed }) => !changed).length > n) {
+    kept.push({ step: count, y: allocatingIn(region, () => copies(step.y1)), changed });
+    if (!changed) counted++;
+    while (counted > n) {
       stride *= 2;
       kept = kept.filter((state) => keepsState(state, stride, region));
+      counted = kept.filter(({ changed }) => !changed).length;
     }
   };
   const forward = solveForward(problem, { look });

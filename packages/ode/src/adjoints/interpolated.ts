@@ -15,10 +15,11 @@ import type { StateAt, States } from "./adjoint-equation.js";
 import { checkBackward, type BackwardOptions } from "./backward-options.js";
 import { chebyshevWeights, combineValues, lagrangeSlopes, lagrangeValues } from "./chebyshev.js";
 import { differentiatedBy } from "./continuous.js";
+import { largestOf } from "./cotangents.js";
 import { solveForward, type Forward } from "./forward-run.js";
 import { betweenSteps, runAgain, type Rerun } from "./kept-steps.js";
 import { keepFor } from "./regions.js";
-import { collectValues, sizeOf, steppingTo, type Stretch } from "./stretches.js";
+import { collectValues, steppingTo, type Stretch } from "./stretches.js";
 
 /** Options of {@link interpolatedAdjoint}. */
 export interface InterpolatedAdjointOptions<R extends Step = Step> extends BackwardOptions<R> {
@@ -38,7 +39,13 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
   let fallbacks = 0;
   let advanced = 0;
   let worst = 0;
-  let reruns: Rerun[] = [];
+  let rerun: Rerun | undefined;
+
+  /** Gives back what was run again for the stretch before. */
+  const leave = (): void => {
+    rerun?.region.close();
+    rerun = undefined;
+  };
 
   /** |p′ − f(t, p)| / |f| at points between the nodes. */
   const defectOf = ({ points, values }: Stretch, weights: readonly number[]): number =>
@@ -49,8 +56,8 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
         const t = (points[j]! + points[j + 1]!) / 2;
         const slope = problem.term.slope(t, combineValues(lagrangeValues(points, weights, t), values));
         const own = combineValues(lagrangeSlopes(points, weights, t), values);
-        difference = Math.max(difference, sizeOf(own.map((leaf, i) => leaf.sub(slope[i]!)), 1)); // prettier-ignore
-        size = Math.max(size, sizeOf(slope, 1));
+        difference = Math.max(difference, largestOf(own.map((leaf, i) => leaf.sub(slope[i]!))));
+        size = Math.max(size, largestOf(slope));
       }
       return difference === 0 ? 0 : difference / size;
     });
@@ -60,16 +67,14 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
     const [a, b] = [points[0]!, points[points.length - 1]!];
     const [low, high] = a < b ? [a, b] : [b, a];
     const times = [a, ...forward.times.filter((t) => t > low && t < high), b];
-    const rerun = runAgain(problem, times, values[0]!);
-    reruns.push(rerun);
+    rerun = runAgain(problem, times, values[0]!);
     advanced += times.length - 1;
     return betweenSteps(rerun.steps, b, a);
   };
 
   return {
     enter: (from, to) => {
-      reruns.forEach(({ region }) => region.close());
-      reruns = [];
+      leave();
       const [low, high] = from < to ? [from, to] : [to, from];
       const stretch = stretches.find(({ points }) => {
         const [a, b] = [points[0]!, points[points.length - 1]!];
@@ -93,8 +98,7 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
       return (t) => combineValues(lagrangeValues(points, weights, t), values);
     },
     report: (): Partial<ReverseStats> => {
-      reruns.forEach(({ region }) => region.close());
-      reruns = [];
+      leave();
       const many = `${fallbacks} of ${stretches.length} stretches`;
       const why = worst > 0 ? `the interpolant has a defect of ${worst.toExponential(1)}` : "the solution is not smooth enough for 33 nodes";
       const warning =
@@ -141,11 +145,12 @@ export const interpolatedAdjoint = <R extends Step = EmbeddedStep>(options: Inte
         throw new OptionError(
           'interpolatedAdjoint needs nodes where steps end at them: they cannot be chosen afterwards. Give nodes, or at: "dense"',
         );
-      const problem = stepping ? steppingTo(given, nodes!) : given;
+      const ahead = stepping ? steppingTo(given, nodes!) : given;
       const owner = {};
       const region = keepFor(owner);
-      const { stretches, look, end } = collectValues(problem, nodes, region);
-      const forward = solveForward(problem, { look, end });
+      const { stretches, look, end } = collectValues(ahead, nodes, region);
+      // The nodes are no places where the backward solve must stop.
+      const forward = { ...solveForward(ahead, { look, end }), problem: given };
       return differentiatedBy({
         name: "interpolatedAdjoint",
         forward,

@@ -6,7 +6,7 @@
  * Nothing is kept but the end and the times of the steps. The gradient is that of the computed solution, up to the rounding of the way back.
  * P. Kidger, J. Foster, X. Li, T. Lyons, Efficient and accurate gradients for neural SDEs, NeurIPS 2021.
  */
-import { abs, allocatingIn, checkOptions, createRegion, max, scope, type Tensor } from "@dydt/tensor";
+import { allocatingIn, checkOptions, createRegion, scope, type Tensor } from "@dydt/tensor";
 import type { Adjoint, Differentiated, InputCotangents, OutputCotangents } from "../adjoint.js";
 import { IncompatibleError } from "../errors.js";
 import * as sentences from "../sentences.js";
@@ -17,6 +17,7 @@ import type { Ode } from "../term.js";
 import { timeValue } from "../time.js";
 import { accounted } from "./account.js";
 import { refuseMovedTimes } from "./continuous.js";
+import { largestOf } from "./cotangents.js";
 import { discreteAdjoint } from "./discrete.js";
 import { solveForward } from "./forward-run.js";
 import { alternating, copies } from "./regions.js";
@@ -38,8 +39,7 @@ interface End<R extends Step> {
 }
 
 /** How far the state that was found again lies from the initial one. */
-const driftOf = (y0: Leaves, again: Leaves): number =>
-  scope(() => y0.reduce((most, leaf, i) => (leaf.size === 0 ? most : Math.max(most, max(abs(leaf.sub(again[i]!))).item())), 0));
+const driftOf = (y0: Leaves, again: Leaves): number => scope(() => largestOf(y0.map((leaf, i) => leaf.sub(again[i]!))));
 
 const pullBack = <R extends Step>(
   { replay, inverse, y, carry }: End<R>,

@@ -1,7 +1,7 @@
 /**
  * @file The values that an interpolant goes through, collected while the solve goes forward: at Chebyshev–Lobatto points of each stretch between save times.
  */
-import { abs, allocatingIn, max, recycle, scope, type Region } from "@dydt/tensor";
+import { allocatingIn, recycle, scope, type Region } from "@dydt/tensor";
 import type { Tolerances } from "../controller.js";
 import { eventful, wholeOf } from "../events.js";
 import type { Problem } from "../problem.js";
@@ -9,6 +9,7 @@ import type { DenseStep, Leaves, Step } from "../step.js";
 import { inOrder, timeValue } from "../time.js";
 import { strictest } from "./backward.js";
 import { chebyshevCoefficients, chebyshevPoints } from "./chebyshev.js";
+import { largestOf } from "./cotangents.js";
 import { copies } from "./regions.js";
 
 /** The finest grid of the automatic choice, and those that it contains. */
@@ -23,15 +24,11 @@ export interface Stretch {
   readonly resolved: boolean;
 }
 
-/** The scaled size of a coefficient. */
-export const sizeOf = (leaves: Leaves, scale: number): number =>
-  leaves.reduce((most, leaf) => (leaf.size === 0 ? most : Math.max(most, max(abs(leaf)).item() / scale)), 0);
-
 /** As few of the values as the tolerances allow: Σ |cₖ| of what is left out is the error of the rest. */
 const thin = ({ points, values }: Stretch, { rtol = 1e-6, atol = 1e-9 }: { readonly rtol?: number; readonly atol?: number }): Stretch =>
   scope(() => {
-    const size = values.reduce((most, value) => Math.max(most, sizeOf(value, 1)), 0);
-    const sizes = chebyshevCoefficients(values).map((coefficient) => sizeOf(coefficient, atol + rtol * size));
+    const size = values.reduce((most, value) => Math.max(most, largestOf(value)), 0);
+    const sizes = chebyshevCoefficients(values).map((coefficient) => largestOf(coefficient) / (atol + rtol * size));
     const tail = (n: number): number => sizes.slice(n).reduce((a, b) => a + b, 0);
     // Of the finest grid there is no rest: its own last coefficients say whether it is fine enough.
     const enough = nested.find((n) => (n === finest ? Math.max(...sizes.slice(-2)) : tail(n)) <= 1);

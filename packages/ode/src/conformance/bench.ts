@@ -49,7 +49,7 @@ export const equalSteps = (from: number, to: number, n: number): readonly number
 /** The largest number of a state; NaN where one is. */
 export const sizeOf = (y: Leaves): number => {
   let most = 0;
-  for (const leaf of y) for (const value of elementsOf(leaf)) most = Math.abs(value) > most || value !== value ? Math.abs(value) : most;
+  for (const leaf of y) for (const value of elementsOf(leaf)) most = Math.max(most, Math.abs(value));
   return most;
 };
 

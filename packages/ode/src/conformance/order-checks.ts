@@ -29,7 +29,7 @@ const globalError = (solver: Solver<Ode, Step>, problem: ExactProblem, h: number
 };
 
 /** The largest; NaN where one is. */
-const worst = (list: readonly number[]): number => list.reduce((most, x) => (x > most || x !== x ? x : most), 0);
+const worst = (list: readonly number[]): number => Math.max(0, ...list);
 
 const singleSteps = (solver: Solver<Ode, Step>, problem: ExactProblem, h: number, measure: (step: Step) => number): number => {
   const signed = problem.to < problem.from ? -h : h;

@@ -66,10 +66,7 @@ export const largestDifference = (a: Leaves, b: Leaves): number => {
   let most = 0;
   a.forEach((leaf, i) => {
     const [x, y] = [elementsOf(leaf), elementsOf(b[i]!)];
-    for (let k = 0; k < Math.max(x.length, y.length); k++) {
-      const difference = Math.abs((x[k] ?? NaN) - (y[k] ?? NaN));
-      most = difference > most || difference !== difference ? difference : most;
-    }
+    for (let k = 0; k < Math.max(x.length, y.length); k++) most = Math.max(most, Math.abs((x[k] ?? NaN) - (y[k] ?? NaN)));
   });
   return most;
 };

@@ -6,7 +6,8 @@
  * q₁ is the scaled error of this step, q₂ and q₃ those of the accepted steps before it, k one more than the embedded order. With I alone the step follows each
  * error at once; P damps what it makes of it, so that steps change smoothly; D looks at the change of the change. After the first step, and after one that begins
  * anew, there is no q₂ and the rule is the elementary one, h · 0.9 q₁^{−1/k}: a damped one would still be looking for its step where a short solve ends. To the
- * filter that takes over, the error of that step counts as 0.9ᵏ, which is what the rule aimed at.
+ * filter that takes over, the error of that step counts as 0.9ᵏ, which is what the rule aimed at; as what it was where an attempt had been rejected just before,
+ * whose length then came from that rule already. At the step after it there is no q₃ yet, and q₂ stands for it. As q₂ and q₃ errors count as 10⁻⁴ at least.
  *
  * G. Söderlind, Digital filters in adaptive time-stepping, ACM TOMS 29(1), 2003, 1–26; K. Gustafsson, ACM TOMS 17(4), 1991, 533–554;
  * E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., 1996, IV.2, eq. 2.43c.

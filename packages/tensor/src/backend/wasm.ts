@@ -6,7 +6,7 @@
  */
 import { jsKernels } from "./js.js";
 import type { Kernels } from "./kernels.js";
-import { layerKernels } from "./wasm-affine.js";
+import { layerKernels } from "./wasm-layer.js";
 import { elementwiseKernels } from "./wasm-elementwise.js";
 import { maskKernels } from "./wasm-masks.js";
 import { matmulKernel } from "./wasm-matmul.js";
