@@ -49,9 +49,10 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const toWeight = beginResult(ofWeight, wantedWeight);
     const toBias = beginResult(ofBias, wantedBias);
     const z = y === undefined ? 0 : reserve(m * n * bytes);
-    const scratch = reserve(Math.max(scratchBytes(n, false, true, bytes), scratchBytes(m, true, true, bytes), n * bytes));
+    const [addX, addWeight, addBias] = [typeof wantedX !== "boolean", typeof wantedWeight !== "boolean", typeof wantedBias !== "boolean"];
+    const scratch = reserve(Math.max(scratchBytes(n, false, addX, bytes), scratchBytes(m, true, addWeight, bytes), n * bytes));
     (dtype === "float64" ? affinePullback64! : affinePullback32!)(
-      m, k, n, given, value, from, by, toX, adds(wantedX), toWeight, adds(wantedWeight), toBias, adds(wantedBias), z, scratch,
+      m, k, n, given, value, from, by, toX, +addX, toWeight, +addWeight, toBias, +addBias, z, scratch,
     ); // prettier-ignore
     if (ofX !== undefined) deliver(ofX, toX);
     if (ofWeight !== undefined) deliver(ofWeight, toWeight);
@@ -63,9 +64,6 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
 /** The tensor that a result goes to. */
 const resultFor = (wanted: Wanted, shape: Shape, dtype: Dtype): Tensor | undefined =>
   wanted === true ? allocate(shape, dtype) : wanted === false ? undefined : wanted;
-
-/** Whether a result is added to what is there, as the kernel is told. */
-const adds = (wanted: Wanted): 0 | 1 => (typeof wanted === "boolean" ? 0 : 1);
 
 /** The address of a result, with what is there where it is added to. */
 const beginResult = (result: Tensor | undefined, wanted: Wanted): number => {
