@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { affine, random, relu, sigmoid, ShapeError, softplus, tanh, zeros, type FusedActivation, type Tensor } from "@dydt/tensor";
-import { gradient } from "@dydt/autodiff";
+import { affine, ones, random, relu, sigmoid, ShapeError, softplus, tanh, zeros, type FusedActivation, type Tensor } from "@dydt/tensor";
+import { gradient, vjp } from "@dydt/autodiff";
 
 const activations: Readonly<Record<FusedActivation, (x: Tensor) => Tensor>> = { identity: (x) => x.mul(1), tanh, sigmoid, softplus, relu };
 const names = Object.keys(activations) as FusedActivation[];
@@ -47,6 +47,21 @@ describe("the linear layer with its activation", () => {
       }
     },
   );
+
+  test("may multiply a tensor with itself, several times, and the cotangents of both places add up", () => {
+    for (const dtype of ["float64", "float32"] as const) {
+      const at = random(5).normal([3, 3], { dtype });
+      const loss = (product: (w: Tensor) => Tensor) => (w: Tensor) => product(w).add(product(w)).add(product(w)).sum();
+      // Outside a region, where the two sums of the cotangents are one array on the heap.
+      const fused = vjp(
+        loss((w) => affine(w, w, zeros([3], { dtype }))),
+        at,
+      ).pullback(ones([], { dtype }));
+      const plain = gradient(loss((w) => w.matmul(w)))(at);
+      const bound = dtype === "float64" ? 1e-14 : 1e-6;
+      expect(fused.sub(plain).abs().max().item()).toBeLessThanOrEqual(bound * plain.abs().max().item());
+    }
+  });
 
   test("refuses a bias of another length", () => {
     expect(() => affine(zeros([2, 3]), zeros([3, 4]), zeros([3]), "tanh")).toThrow(ShapeError);

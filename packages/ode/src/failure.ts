@@ -17,14 +17,18 @@ export type { Circumstances } from "./scene.js";
 /** How many steps there were, for messages. */
 const countsOf = <R extends Step>({ problem: { stats } }: Circumstances<R>): string => `${stats.accepted} accepted, ${stats.rejected} rejected`;
 
-/** What a failure hands over. */
-export const failureOf = <R extends Step>(status: Status, { t, recent, solution }: Circumstances<R>, cause?: unknown): Failure => ({
-  status,
-  t,
-  recent,
-  solution,
-  cause,
-});
+/** A failure of this solve, which ends with it; those of solves that its field calls are not known here, and pass through. */
+export const failure = <R extends Step>(
+  Type: new (message: string, failure: Failure) => SolveError,
+  status: Status,
+  { problem, t, recent, solution }: Circumstances<R>,
+  message: string,
+  cause?: unknown,
+): SolveError => {
+  const error = new Type(message, { status, t, recent, solution, cause });
+  Object.assign(problem.ending, { status, error });
+  return error;
+};
 
 const inWords = ({ kind, words, advice }: Cause): string => (kind === "unknown" ? advice : `${words}: ${advice}`);
 
@@ -32,20 +36,16 @@ const inWords = ({ kind, words, advice }: Cause): string => (kind === "unknown" 
 export const maxStepsReached = <R extends Step>(circumstances: Circumstances<R>): SolveError => {
   const cause = diagnose(circumstances, "maxSteps");
   const { problem, t } = circumstances;
-  return new MaxStepsError(
-    `maxSteps = ${problem.maxSteps} was reached at t = ${t} of ${timeValue(problem.t1)} (${countsOf(circumstances)}): ${inWords(cause)}`,
-    failureOf("maxSteps", circumstances, cause),
-  );
+  const message = `maxSteps = ${problem.maxSteps} was reached at t = ${t} of ${timeValue(problem.t1)} (${countsOf(circumstances)}): ${inWords(cause)}`;
+  return failure(MaxStepsError, "maxSteps", circumstances, message, cause);
 };
 
 /** The step fell below the smallest. */
 export const stepTooSmall = <R extends Step>(circumstances: Circumstances<R>, h: number): SolveError => {
   const cause = diagnose(circumstances, "stepTooSmall");
   const { t, resolved } = circumstances;
-  return new StepTooSmallError(
-    `the step fell to ${h.toExponential(1)} at t = ${t} (${countsOf(circumstances)}): ${inWords(cause)}`,
-    failureOf("stepTooSmall", cause.kind === "blowUp" ? { ...circumstances, t: resolved } : circumstances, cause),
-  );
+  const message = `the step fell to ${h.toExponential(1)} at t = ${t} (${countsOf(circumstances)}): ${inWords(cause)}`;
+  return failure(StepTooSmallError, "stepTooSmall", cause.kind === "blowUp" ? { ...circumstances, t: resolved } : circumstances, message, cause);
 };
 
 interface BadComponent {
@@ -105,5 +105,5 @@ export const nonFinite = <R extends Step>(circumstances: Circumstances<R>, t1: n
     growth.kind !== "unknown"
       ? growth
       : (bad ?? { kind: "blowUp", size: largestOf(flatten(y)), rate: Infinity, singularity: undefined, words: what, advice: advice.state });
-  return new NonFiniteError(`${what}. ${reached}: ${cause === bad ? cause.advice : inWords(cause)}`, failureOf("nonFinite", circumstances, cause));
+  return failure(NonFiniteError, "nonFinite", circumstances, `${what}. ${reached}: ${cause === bad ? cause.advice : inWords(cause)}`, cause);
 };

@@ -7,7 +7,6 @@
 import { heap, sameShape, unrecorded, type Region } from "@dydt/tensor";
 import { noAttempts, noteAttempt } from "./attempts.js";
 import type { Control } from "./controller.js";
-import { SolveError } from "./errors.js";
 import { searchEvents } from "./event-search.js";
 import { eventful } from "./events.js";
 import { nonFinite, stepTooSmall } from "./failure.js";
@@ -212,9 +211,7 @@ function* quietly<R>(steps: Generator<R, void>, ending: Ending): Generator<R, vo
   try {
     yield* steps;
   } catch (error) {
-    if (!(error instanceof SolveError)) throw error;
-    ending.status = error.status;
-    ending.error = error;
+    if (error !== ending.error) throw error;
   }
 }
 

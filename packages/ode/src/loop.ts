@@ -8,7 +8,7 @@ import type { Control, Verdict } from "./controller.js";
 import { IncompatibleError, StepTooSmallError, type SolveError } from "./errors.js";
 import type { EventSearch } from "./event-search.js";
 import { eventful } from "./events.js";
-import { failureOf, maxStepsReached, type Circumstances } from "./failure.js";
+import { failure, maxStepsReached, type Circumstances } from "./failure.js";
 import type { Problem } from "./problem.js";
 import type { Leaves, Step } from "./step.js";
 import type { limitsOf, Resumption } from "./supervision.js";
@@ -72,7 +72,9 @@ export const circumstances = <R extends Step>({ problem, t, y, recent, last, res
 /** The times next to t of which steps are constant fractions. */
 const segmentAt = <R extends Step>({ problem, origin, direction, t, t1 }: Loop<R>): Segment => {
   const reached = (time: Time): boolean => (timeValue(time) - t) * direction <= 0;
-  const inside = problem.stops.filter((stop) => (timeValue(stop) - timeValue(origin)) * direction > 0 && timeValue(stop) !== t1);
+  const values = problem.stops.map(timeValue);
+  // Of stops that coincide the first is the anchor, as when the steps are run again.
+  const inside = problem.stops.filter((_, i) => (values[i]! - timeValue(origin)) * direction > 0 && values[i] !== t1 && values[i] !== values[i - 1]);
   return { start: inside.filter(reached).at(-1) ?? origin, end: inside.find((stop) => !reached(stop)) ?? problem.t1 };
 };
 
@@ -146,10 +148,12 @@ const located = (error: unknown, step: number, stage: number, t: number, to: num
 /** Events that follow each other faster than time can tell. */
 const accumulating = <R extends Step>(circumstances: Circumstances<R>): SolveError => {
   const { problem, t } = circumstances;
-  return new StepTooSmallError(
+  return failure(
+    StepTooSmallError,
+    "stepTooSmall",
+    circumstances,
     `events follow each other so fast at t = ${t} (${problem.stats.accepted} steps accepted) that time does not tell them apart: ` +
       `end the solve before, by an event with then: "terminate", or give the event a number of times`,
-    failureOf("stepTooSmall", circumstances),
   );
 };
 

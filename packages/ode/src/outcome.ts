@@ -5,9 +5,9 @@ import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, st
 import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
 import type { Run } from "./integrate.js";
 import type { Problem } from "./problem.js";
-import { savedState } from "./saved-state.js";
+import { savedState, stateMoved } from "./saved-state.js";
 import { heapCopies, type Leaves, type Step } from "./step.js";
-import { timeBetween, timeValue, type Time } from "./time.js";
+import { timeValue, type Time } from "./time.js";
 
 /** When an event happened, and the states there. */
 export interface EventOutputs {
@@ -96,11 +96,10 @@ export const collect = <R extends Step>(
   const follows = (save: Time, end: Time | undefined): boolean => typeof save !== "number" && (moves(save) || (end !== undefined && moves(end)));
   const save = (i: number, y: Leaves): void =>
     void rows.push(value === undefined ? heapCopies(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
-  for (let i = 0; i < next; i++) {
-    const time = saves[i]!;
-    if (follows(time, problem.t0)) save(i, problem.term.combine(start, [1], [problem.term.slope(problem.t0, start)], timeBetween(problem.t0, time)));
-    else save(i, start);
-  }
+  /** The end state of no steps at all moves with t1 where t0 stays behind, and so do numbers among the save times. */
+  const empty = supervision.resume === undefined && timeValue(problem.t0) === timeValue(problem.t1);
+  const atStart = (t: Time): Leaves => (follows(t, problem.t0) ? stateMoved(problem, problem.t0, t, start) : start);
+  for (let i = 0; i < next; i++) save(i, atStart(empty && typeof saves[i] === "number" ? problem.t1 : saves[i]!));
 
   const cost = (step: R, i: number): Tensor => {
     const { reduce, cost: costOf } = regularizers[i]!;
@@ -139,7 +138,7 @@ export const collect = <R extends Step>(
       if (atEnd) stepSaves.splice(reached, 0, step.t1);
       for (const end = atEnd ? reached + 1 : reached; next < end; next++) {
         const time = saves[next]!;
-        scope(() => save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem.term, ends())));
+        scope(() => save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem, ends())));
       }
       times.push(step.t1);
       countBytes(8);
@@ -150,7 +149,7 @@ export const collect = <R extends Step>(
         const steps = times.length - 1;
         countBytes(-8 * steps);
         return {
-          y1: last.map((leaf) => copy(leaf)),
+          y1: (empty ? atStart(problem.t1) : last).map((leaf) => copy(leaf)),
           ys: stacked(rows, value === undefined || rows.length > 0 ? start : scope(() => value(times[0]!, start))),
           penalties: penalties.map((penalty, i) => {
             if (penalty === undefined) return tensor(0, { dtype: start[0]?.dtype ?? "float64" });

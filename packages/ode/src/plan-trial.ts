@@ -95,13 +95,13 @@ const savesWithin = <R extends Step>(
   times: readonly number[] | undefined,
   longest: number,
 ): readonly Time[] => {
-  // A state at the end of a step is there; for the derivative with respect to the time it is looked up all the same.
-  const isInside = (t: Time): boolean => solver.interpolates === true && (typeof t !== "number" || (t !== timeValue(t0) && t !== timeValue(t1)));
-  const inside = saves.filter(isInside);
+  // A state at an end of the solve is there. A state at the end of a step is, too; for its derivatives it is looked up all the same.
+  const within = saves.filter((t) => typeof t !== "number" || (t !== timeValue(t0) && t !== timeValue(t1)));
+  const inside = solver.interpolates === true ? within : [];
   const count = mostSaves(inside.map(timeValue), times, longest);
   const like = inside[0] ?? saves[0] ?? 0;
   const early = Array.from({ length: count }, (_, i) => likeTime(like, from + ((i + 0.5) / count) * 0.5 * (to - from)));
-  return inside.length < saves.length || stepSaves !== undefined ? [...early, likeTime(like, to)] : early;
+  return inside.length < within.length || stepSaves !== undefined ? [...early, likeTime(like, to)] : early;
 };
 
 /** The events of a problem moved into the middle of a step: each function crosses zero there. */

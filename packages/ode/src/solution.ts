@@ -37,7 +37,7 @@ export interface Solution<Y, V = Y> {
   readonly grid: readonly number[];
   /** How it ended. */
   readonly status: Status;
-  /** The failure, where it was not thrown. */
+  /** The failure, if it was one. */
   readonly error: SolveError | undefined;
   /** As option `resume` of the same call it goes on from here, with the same bits. */
   readonly resume: Resumption | undefined;

@@ -13,7 +13,7 @@ import { begin, type Run } from "./integrate.js";
 import { collect, type Collector, type Outputs } from "./outcome.js";
 import type { Problem } from "./problem.js";
 import { problemFrom, requireObject, savedValue, type DefaultStep, type SavedValue, type SolveOptions } from "./settings.js";
-import { runningCostsOf, withRunningCosts, type WithCosts } from "./regularizers/running.js";
+import { runningCostsOf, withRunningCosts } from "./regularizers/running.js";
 import { solutionOf, valuesOf, type Reached, type Solution } from "./solution.js";
 import type { Leaves, Step } from "./step.js";
 import { alone } from "./supervision.js";
@@ -62,31 +62,28 @@ export interface Prepared<Y, V> {
   readonly stepwise: () => Generator<void, Reached>;
   /** The solve, by its adjoint, for whoever differentiates it. */
   readonly differentiated: () => Reached;
-  /** The solution; where the body throws a failure, with the partial solution in it. */
+  /** The solution, which a failure gets, too. */
   readonly finish: (reached: Reached) => Solution<Y, V>;
+  /** What is thrown in the place of an error of the body: a failure of this solve has the partial solution then. */
   readonly failed: (error: unknown) => unknown;
 }
 
 /** Checks everything, and begins nothing. Running costs become a part of the state. */
 export const prepare = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, options: SolveOptions<R, Y, V>): Prepared<Y, V> => {
-  if (typeof options !== "object" || options === null || runningCostsOf(options.regularize).length === 0) return prepareState(f, y0, options);
+  if (typeof options !== "object" || options === null || runningCostsOf(options.regularize).length === 0)
+    return prepareState(f, y0, options, (solution) => solution);
   const { controller } = problemFrom<Y, R, V>(f, y0, { ...options, regularize: [] });
   const costly = withRunningCosts(f, y0, options, controller);
-  const { atOnce, stepwise, differentiated, finish, failed } = prepareState(costly.field, costly.y0, costly.options);
-  const ofState = (error: unknown): unknown => {
-    if (error instanceof SolveError && error.solution !== undefined)
-      Object.defineProperty(error, "solution", { value: costly.solution(error.solution as Solution<WithCosts<Y>, V>) });
-    return error;
-  };
-  const solution = (reached: Reached): Solution<Y, V> => {
-    const found = costly.solution(finish(reached));
-    if (found.error !== undefined) ofState(found.error);
-    return found;
-  };
-  return { atOnce, stepwise, differentiated, finish: solution, failed: (error) => ofState(failed(error)) };
+  return prepareState(costly.field, costly.y0, costly.options, costly.solution);
 };
 
-const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, options: SolveOptions<R, Y, V>): Prepared<Y, V> => {
+/** @param shown - what the caller sees of the solution. */
+const prepareState = <Y, R extends Step, V, S>(
+  f: (t: Tensor, y: Y) => Y,
+  y0: Y,
+  options: SolveOptions<R, Y, V>,
+  shown: (solution: Solution<Y, V>) => Solution<S, V>,
+): Prepared<S, V> => {
   const described = problemFrom<Y, R, V>(f, y0, options);
   const asked: AnyAdjoint<R> = options.adjoint ?? discreteAdjoint();
   requireObject("adjoint", asked, "solve", "an adjoint such as discreteAdjoint()");
@@ -114,27 +111,23 @@ const prepareState = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, op
     };
     return differentiated(along1, adjoint).outputs.ys.map((leaf) => leaf.at(0));
   };
-  const finish = (reached: Reached): Solution<Y, V> => {
+  const finish = (reached: Reached): Solution<S, V> => {
     problem.stats.peakBytes = peak();
     done(reached.grid);
     const applied = value === undefined || reached.happenings !== undefined;
     const outputs: Outputs = applied ? reached.outputs : { ...reached.outputs, ys: valuesOf(problem, reached.outputs.ys, problem.y0, value) };
-    return solutionOf(y0, problem, { ...reached, outputs }, value, again);
+    const solution = shown(solutionOf(y0, problem, { ...reached, outputs }, value, again));
+    if (solution.error !== undefined) Object.defineProperty(solution.error, "solution", { value: solution });
+    return solution;
   };
   return {
     atOnce: () => atOnce(problem, value),
     stepwise: () => stepwise(problem, value),
     differentiated: () => differentiated(problem, adjoint, value),
-    finish: (reached) => {
-      const solution = finish(reached);
-      if (solution.error !== undefined) Object.defineProperty(solution.error, "solution", { value: solution });
-      return solution;
-    },
+    finish,
     failed: (error) => {
-      if (error instanceof SolveError && error.solution !== undefined) {
-        problem.ending.status = error.status;
-        Object.defineProperty(error, "solution", { value: finish({ happenings: undefined, ...(error.solution as Omit<Reached, "happenings">) }) });
-      }
+      if (error instanceof SolveError && error === problem.ending.error)
+        finish({ happenings: undefined, ...(error.solution as Omit<Reached, "happenings">) });
       return error;
     },
   };

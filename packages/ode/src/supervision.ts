@@ -4,7 +4,7 @@
 import { OptionError } from "@dydt/tensor";
 import { AbortedError, TimeLimitError, type SolveError, type Status } from "./errors.js";
 import type { EventMemory } from "./event-search.js";
-import { failureOf, type Circumstances } from "./failure.js";
+import { failure, type Circumstances } from "./failure.js";
 import type { Leaves, Step } from "./step.js";
 import { timeValue } from "./time.js";
 
@@ -51,7 +51,7 @@ export const unsupervised: Supervision = Object.freeze({
 /** How a solve ended; filled by the loop. */
 export interface Ending {
   status: Status;
-  /** The failure, where it is not thrown. */
+  /** The failure, whether it is thrown or not. */
   error: SolveError | undefined;
   /** Where it stands. */
   stand: Resumption | undefined;
@@ -81,16 +81,18 @@ export const limitsOf = ({ signal, timeLimit }: Supervision): (<R extends Step>(
       const circumstances = at();
       const { problem, t } = circumstances;
       const message = `the solve was aborted at t = ${t} of ${timeValue(problem.t1)} (${problem.stats.accepted} steps accepted)`;
-      throw new AbortedError(message, failureOf("aborted", circumstances, signal.reason));
+      throw failure(AbortedError, "aborted", circumstances, message, signal.reason);
     }
     if (timeLimit === undefined || now() - begun <= timeLimit) return;
     const circumstances = at();
     const { problem, t } = circumstances;
     const { accepted, rejected, evaluations } = problem.stats;
-    throw new TimeLimitError(
+    throw failure(
+      TimeLimitError,
+      "timeLimit",
+      circumstances,
       `timeLimit = ${timeLimit} ms was over at t = ${t} of ${timeValue(problem.t1)} (${accepted} steps accepted, ${rejected} rejected, ` +
         `${evaluations} evaluations): allow more, loosen the tolerances, or make the field cheaper`,
-      failureOf("timeLimit", circumstances),
     );
   };
 };

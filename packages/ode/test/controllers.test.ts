@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { gradient, revolve } from "@dydt/autodiff";
 import { OptionError, ShapeError, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, discreteAdjoint, grid, heun, integrate, maximumNorm, rootMeanSquareNorm, solve, stepCoefficients, StepTooSmallError, tsit5,
+  adaptive, bosh3, discreteAdjoint, grid, heun, integrate, kineticEnergy, maximumNorm, rootMeanSquareNorm, solve, stepCoefficients, StepTooSmallError, tsit5,
   type AdaptiveOptions, type EmbeddedStep, type StepCoefficients,
 } from "@dydt/ode"; // prettier-ignore
 import { errorOf, expectNear, expectSameBits, plainField, wholeTape, type Field } from "./problems.js";
@@ -273,6 +273,15 @@ describe("declared times", () => {
     const options = { t0: 0, t1: 1 };
     const solution = solve(jump(true), tensor([0]), { ...options, controller: adaptive({ times: [1 / 3] }) });
     expectSameBits(solve(jump(true), tensor([0]), { ...options, controller: grid(solution) }).y1, solution.y1);
+  });
+
+  test("beside running costs leave the steps and the state as they are without", () => {
+    const options = { t0: 0, t1: 1, controller: adaptive({ times: [1 / 3] }) };
+    const plain = solve(jump(false), tensor([0, 1]), options);
+    const costly = solve(jump(false), tensor([0, 1]), { ...options, regularize: kineticEnergy() });
+    expect(costly.grid).toEqual(plain.grid);
+    expectSameBits(costly.y1, plain.y1);
+    expectNear(costly.penalties[0], 2, 1e-12);
   });
 
   test("are numbers in any order, or a tensor; in float32, too", () => {

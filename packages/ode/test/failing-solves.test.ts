@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { gradient, revolve, storeAll, vjp } from "@dydt/autodiff";
 import { OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { adaptive, discreteAdjoint, euler, FieldError, fixed, fixedSteps, MaxStepsError, NonFiniteError, ReplayError, rk4, solve, SolveError, StepTooSmallError, type Solution } from "@dydt/ode"; // prettier-ignore
+import { adaptive, discreteAdjoint, euler, FieldError, fixed, fixedSteps, integrate, kineticEnergy, MaxStepsError, NonFiniteError, ReplayError, rk4, solve, SolveError, StepTooSmallError, type Solution } from "@dydt/ode"; // prettier-ignore
 import { caseOf, run, y0, lv, anyOptions, expectUsable, failureOf } from "./bad-cases.js";
 import { errorOf, expectNear, expectSameBits, solverNamed, solverNames } from "./problems.js";
 
@@ -216,6 +216,33 @@ describe("a field that is no function of (t, y)", () => {
           solve(noisy, start, { t0: 0, t1: 1, controller: adaptive({ rtol: 1, atol: 1 }), adjoint: discreteAdjoint({ checkpoints }) }).y1.sum(),
         )(tensor([1])),
       ).toThrow(ReplayError);
+    expectUsable();
+  });
+});
+
+describe("a failure of a solve that is called within another one", () => {
+  const inner = (y: Tensor): Tensor => solve((_t, z: Tensor) => z.mul(-1e3), y, { t0: 0, t1: 10, maxSteps: 5 }).y1;
+  const unit = { t0: 0, t1: 1 } as const;
+  const wheres = {
+    "its field": () => solve((_t, y: Tensor) => inner(y), tensor([1, 2]), unit),
+    "its field, failures being returned": () => solve((_t, y: Tensor) => inner(y), tensor([1, 2]), { ...unit, throw: false }),
+    "its field, running costs being added": () => solve((_t, y: Tensor) => inner(y), tensor([1, 2]), { ...unit, regularize: [kineticEnergy()] }),
+    "a value that is saved": () =>
+      solve((_t, y: Tensor) => y.neg(), tensor([1, 2]), {
+        ...unit,
+        throw: false,
+        saveAt: { times: [0.5], value: (_t: Tensor, y: Tensor) => inner(y) },
+      }),
+    "a loop over its steps": () => [...integrate((_t, y: Tensor) => inner(y), tensor([1, 2]), { ...unit, throw: false })],
+    "the field of a gradient": () => gradient((p: Tensor) => solve((_t, y: Tensor) => inner(y.mul(p)), tensor([1, 2]), unit).y1.sum())(tensor(1)),
+  } as const;
+
+  test.each(Object.keys(wheres) as (keyof typeof wheres)[])("is what is thrown, with what was reached in it: %s", (where) => {
+    const error = failureOf(wheres[where]);
+    expect(error).toBeInstanceOf(MaxStepsError);
+    const { status, grid: ends, stats, error: found } = error.solution as Solution<Tensor>;
+    expect([status, ends.at(-1), stats.accepted + stats.rejected]).toEqual(["maxSteps", error.t, 5]);
+    expect(found).toBe(error);
     expectUsable();
   });
 });

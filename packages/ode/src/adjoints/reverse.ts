@@ -7,7 +7,8 @@ import { tapeOver } from "@dydt/autodiff";
 import { allocatingIn, createRegion, type Tensor } from "@dydt/tensor";
 import type { InputCotangents, OutputCotangents } from "../adjoint.js";
 import type { Leaves, Step } from "../step.js";
-import { timeBetween, timeValue } from "../time.js";
+import { stateMoved } from "../saved-state.js";
+import { timeValue } from "../time.js";
 import { accounted } from "./account.js";
 import type { SolveChain } from "./chain.js";
 import { atHand, type CheckpointStore } from "./checkpoint-store.js";
@@ -84,13 +85,13 @@ export const reverseSolve = <R extends Step>(
     return cotangentsAtStart(costate, cotangents, replay.firstSave[0]!, captured);
   });
 
-  /** t1 = t0: every output is y0 + (t − t0) f(t0, y0). */
+  /** t1 = t0: every output is y0 as numbers, and moves with its time, which for numbers is t1. */
   function reverseEmpty(): Costate {
-    const { term, saves, y0 } = problem;
-    const { reverse } = tapeOver(() => {
-      const slope = term.slope(t0, y0);
-      return [t1, ...saves].flatMap((t) => term.combine(y0, [1], [slope], timeBetween(t0, t)));
-    }, [...y0, ...captured, ...replay.inputTimes]);
+    const { saves, y0 } = problem;
+    const { reverse } = tapeOver(
+      () => [t1, ...saves].flatMap((t) => stateMoved(problem, t0, typeof t === "number" ? t1 : t, y0)),
+      [...y0, ...captured, ...replay.inputTimes],
+    );
     const pulled = reverse([...cotangents.y1, ...saves.flatMap((_, i) => rowOf(cotangents.ys, i))]);
     return { y: pulled.slice(0, y0.length), carry: [], origin: undefined, accumulated: pulled.slice(y0.length) };
   }

@@ -116,7 +116,7 @@ export const reverseStep = <R extends Step>(
     const parts: readonly (readonly Tensor[])[] = [
       step.y1,
       solver.carries === "state" ? step.carry : [],
-      ...saved.map((i) => savedState(step, saves[i]!, term, { from: t0, to: t1, segment: segments[j]! })),
+      ...saved.map((i) => savedState(step, saves[i]!, { ...problem, term }, { from: t0, to: t1, segment: segments[j]! })),
       regularizers.map((regularizer) => regularizer.cost(made, replay.tolerances)),
       eventParts(step),
     ];

@@ -9,7 +9,12 @@ import type { EmbeddedStep, Leaves, StagePair, Step, StiffnessStep } from "../st
 /** The record as if the state had only its first `count` tensors. What is computed lazily stays lazy. */
 export const leadingStep = <R extends Step>(step: R, count: number): R => {
   const first = (leaves: Leaves): Leaves => leaves.slice(0, count);
-  const view = Object.create(step, { y0: { value: first(step.y0) }, y1: { value: first(step.y1) } }) as R;
+  const view = Object.create(step, {
+    y0: { value: first(step.y0) },
+    y1: { value: first(step.y1) },
+    // A slope is of the state's form; what else is carried is the solver's own.
+    carry: { get: () => (step.carry.length === step.y0.length ? first(step.carry) : step.carry) },
+  }) as R;
   if ("error" in step) Object.defineProperty(view, "error", { get: () => first((step as unknown as EmbeddedStep).error) });
   if ("stiffness" in step)
     Object.defineProperty(view, "stiffness", {

@@ -46,7 +46,7 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const from = addressOf(x);
     const by = addressOf(weight);
     const toX = beginResult(ofX, wantedX);
-    const toWeight = beginResult(ofWeight, wantedWeight);
+    const toWeight = ofWeight !== undefined && ofWeight === ofX ? toX : beginResult(ofWeight, wantedWeight); // x is W: one sum of both
     const toBias = beginResult(ofBias, wantedBias);
     const z = y === undefined ? 0 : reserve(m * n * bytes);
     const [addX, addWeight, addBias] = [typeof wantedX !== "boolean", typeof wantedWeight !== "boolean", typeof wantedBias !== "boolean"];
