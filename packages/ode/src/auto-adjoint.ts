@@ -1,9 +1,9 @@
 /**
  * @file The discrete adjoint that fits into a given memory.
  */
-import { gradient as gradientOf } from "@dydt/autodiff";
+import { gradient as gradientOf, type Cotangent } from "@dydt/autodiff";
 import { checkOptions, OptionError, type Tensor } from "@dydt/tensor";
-import type { Adjoint, Differentiated } from "./adjoint.js";
+import { differentiableTimes, type Adjoint, type Differentiated, type InputCotangents, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { solveForward } from "./adjoints/forward-run.js";
 import { observing } from "./ambient.js";
@@ -40,8 +40,13 @@ const planning = (bytes: number, plans: PlannedSolve[]): Adjoint<Step> => ({
     const plan = planFor(problem, bytes);
     const { outputs, times } = solveForward(problem);
     plans.push(Object.freeze({ ...plan, steps: times.length - 1 }));
-    const zero = { y0: problem.y0.map(() => undefined), times: [], captured: [] };
-    return { outputs, grid: times, pullback: () => zero };
+    const zeros = (list: readonly Tensor[]): readonly Cotangent[] => list.map(() => undefined);
+    const pullback = (_: OutputCotangents, captured: readonly Tensor[]): InputCotangents => ({
+      y0: zeros(problem.y0),
+      times: zeros(differentiableTimes(problem)),
+      captured: zeros(captured),
+    });
+    return { outputs, grid: times, pullback };
   },
 });
 

@@ -214,14 +214,17 @@ export const certifyGradient = <P>(loss: (parameters: P) => Tensor, parameters: 
   });
   attempt("defect of interpolation", () => {
     const found = observedGradient(loss, parameters, { adjoint: interpolatedAdjoint({ nodes: 12, largestDefect: Infinity }) }).solves;
-    add(
-      "defect of interpolation",
-      largest(found, ({ reverse }) => reverse?.defect),
-      "at most",
-      0.1,
-      "of polynomials with 12 nodes, relative to |f|",
-      true,
-    );
+    if (found.every(({ stats }) => stats.reverse?.defect === undefined))
+      skip("defect of interpolation", "at most", "no polynomial was made: events ended every stretch");
+    else
+      add(
+        "defect of interpolation",
+        largest(found, ({ reverse }) => reverse?.defect),
+        "at most",
+        0.01,
+        "of polynomials with 12 nodes, relative to |f|",
+        true,
+      );
   });
 
   const passed = rows.every(({ verdict }) => verdict !== "fail");

@@ -2,7 +2,7 @@
  * @file Every adjoint on one loss: how exact, how many evaluations, how many bytes, how long.
  */
 import { gradient as gradientOf } from "@dydt/autodiff";
-import { checkOptions, DydtError, elementsOf, leavesOf, OptionError, type Tensor } from "@dydt/tensor";
+import { checkOptions, DydtError, elementsOf, formatShape, leavesOf, OptionError, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
 import type { AnyAdjoint } from "./adjoint.js";
 import { backsolveAdjoint } from "./adjoints/backsolve.js";
 import { denseAdjoint } from "./adjoints/dense.js";
@@ -56,11 +56,14 @@ export const usualAdjoints = (): Readonly<Record<string, AnyAdjoint<never>>> => 
   gaussAdjoint: gaussAdjoint(),
 });
 
-/** The largest difference of two trees, relative to the largest entry of the second. */
+/** The largest difference of two trees of the same form, relative to the largest entry of the second; infinite where something is NaN. @throws ShapeError for another form. */
 export const relativeDifference = (a: unknown, b: unknown): number => {
-  const others = leavesOf(b);
+  const [leaves, others] = [leavesOf(a), leavesOf(b)];
+  if (leaves.length !== others.length) throw new ShapeError(`a gradient has ${leaves.length} tensors instead of ${others.length}`);
   let [difference, size] = [0, 0];
-  leavesOf(a).forEach((leaf, i) => {
+  leaves.forEach((leaf, i) => {
+    const { shape } = others[i]!;
+    if (!sameShape(leaf.shape, shape)) throw new ShapeError(`a gradient has shape ${formatShape(leaf.shape)} instead of ${formatShape(shape)}`);
     const [x, y] = [elementsOf(leaf), elementsOf(others[i]!)];
     for (let k = 0; k < x.length; k++) {
       const gap = Math.abs(x[k]! - y[k]!);
@@ -68,7 +71,7 @@ export const relativeDifference = (a: unknown, b: unknown): number => {
       size = Math.max(size, Math.abs(y[k]!));
     }
   });
-  return difference === 0 ? 0 : difference / (size === 0 ? 1 : size);
+  return difference === 0 || difference === Infinity ? difference : difference / (size === 0 ? 1 : size);
 };
 
 /** The gradient of a loss whose solves are done as the observer wants. */

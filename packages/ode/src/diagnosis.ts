@@ -27,8 +27,9 @@ const scaledSize = (x: Flat, scale: Flat): number => x.reduce((most, one, i) => 
 
 /** The cause; "unknown" where nothing can be told, for example since f cannot be evaluated any more. */
 export const diagnose = <R extends Step>(circumstances: Circumstances<R>, status: "maxSteps" | "stepTooSmall" | "nonFinite"): Cause => {
-  const unknown: Cause = { kind: "unknown", words: "no cause was found", advice: "loosen rtol, or raise what limits the steps (maxSteps, min)" };
-  const { recent, t } = circumstances;
+  const { recent, t, tolerances } = circumstances;
+  const advice = tolerances === undefined ? "raise maxSteps, or take longer steps" : "loosen rtol, or raise what limits the steps (maxSteps, min)";
+  const unknown: Cause = { kind: "unknown", words: "no cause was found", advice };
   if (recent.filter((attempt) => attempt.t === t && attempt.outside).length >= 3)
     return {
       kind: "domain",

@@ -1,13 +1,13 @@
 /**
  * @file One step of the loop: it is attempted in a place, taken as the next one of the solve, and looked through for events.
  */
-import { NonFiniteOperationError } from "@dydt/autodiff";
 import { allocatingIn, copy, heap, kernels } from "@dydt/tensor";
 import { attemptsSoFar, type Attempts } from "./attempts.js";
 import type { Control, Verdict } from "./controller.js";
 import { IncompatibleError, StepTooSmallError, type SolveError } from "./errors.js";
 import type { EventSearch } from "./event-search.js";
 import { eventful } from "./events.js";
+import { located } from "./located.js";
 import { failure, maxStepsReached, type Circumstances } from "./failure.js";
 import type { Problem } from "./problem.js";
 import type { Leaves, Step } from "./step.js";
@@ -113,7 +113,7 @@ export const attempt = <R extends Step>(loop: Loop<R>, make: () => R, which: Pla
   try {
     return workshop.inPlace(which, make);
   } catch (error) {
-    throw located(error, stats.accepted + 1, stats.evaluations - before + 1, t, to);
+    throw located(error, `step ${stats.accepted + 1}`, stats.evaluations - before + 1, t, to);
   }
 };
 
@@ -138,12 +138,6 @@ export const accept = <R extends Step>(loop: Loop<R>, record: R, which: Place): 
   if (happened?.terminal === true) problem.ending.status = "terminated";
   return step;
 };
-
-/** With the checks of autodiff on: an operation that made the first number that is not finite, with the step and the stage in which it did. */
-const located = (error: unknown, step: number, stage: number, t: number, to: number): unknown =>
-  error instanceof NonFiniteOperationError
-    ? new NonFiniteOperationError(`${error.message}, in step ${step} of a solve, from t = ${t} to ${to}, stage ${stage}`, error.op, error.where)
-    : error;
 
 /** Events that follow each other faster than time can tell. */
 const accumulating = <R extends Step>(circumstances: Circumstances<R>): SolveError => {

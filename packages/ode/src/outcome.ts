@@ -34,6 +34,8 @@ export interface Collector<R extends Step> {
   readonly take: (step: R) => void;
   /** All outputs, on the heap. */
   readonly outputs: () => Outputs;
+  /** Gives back what it is accounted for; called in any case. */
+  readonly close: () => void;
   /** Every step end so far, t0 included. */
   readonly times: readonly number[];
   /** For each regularizer that takes the largest cost, which step had it. */
@@ -90,6 +92,7 @@ export const collect = <R extends Step>(
   const happened: readonly { readonly times: Tensor[]; readonly states: Leaves[] }[] = events.map(() => ({ times: [], states: [] }));
   let penalties: readonly (Tensor | undefined)[] = regularizers.map(() => undefined);
   let last: Leaves = start;
+  let counted = 0;
   let next = supervision.resume === undefined ? savesInStep(problem, 0, times[0]!, forward) : 0;
 
   /** Whether a save time leaves the end of a step: one that is a tensor does when either moves. */
@@ -142,12 +145,16 @@ export const collect = <R extends Step>(
       }
       times.push(step.t1);
       countBytes(8);
+      counted += 8;
       last = step.y1;
+    },
+    close: () => {
+      countBytes(-counted);
+      counted = 0;
     },
     outputs: () =>
       allocatingIn(heap, () => {
         const steps = times.length - 1;
-        countBytes(-8 * steps);
         return {
           y1: (empty ? atStart(problem.t1) : last).map((leaf) => copy(leaf)),
           ys: stacked(rows, value === undefined || rows.length > 0 ? start : scope(() => value(times[0]!, start))),

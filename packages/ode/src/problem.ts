@@ -52,9 +52,9 @@ export interface ReverseStats {
   readonly rejected?: number;
   /** How far the states that were solved for again, backward, lie from those of the forward solve: the largest difference. */
   readonly drift?: number;
-  /** The largest |p′ − f(t, p)| of an interpolant p that stood for the solution, relative to the largest |f|. */
+  /** The largest |p′ − f(t, p)| of an interpolant p, whether it stood for the solution or was not good enough, relative to the largest |f|; none without one. */
   readonly defect?: number;
-  /** The most nodes that an interpolant had. */
+  /** The most nodes that an interpolant had; none without one. */
   readonly nodes?: number;
   /** Stretches where an interpolant was not good enough, and the steps were run again instead. */
   readonly fallbacks?: number;

@@ -8,7 +8,7 @@
  * **Contract.** `cost` computes a 0-d tensor from a step record with tensor operations only, so that it can be differentiated exactly; step lengths are
  * constants of the derivative. It says in its type which record it needs.
  */
-import { abs, isTensor, OptionError, type Tensor } from "@dydt/tensor";
+import { abs, formatShape, isTensor, OptionError, type Tensor } from "@dydt/tensor";
 import type { Tolerances } from "./controller.js";
 import type { Step } from "./step.js";
 
@@ -28,6 +28,20 @@ export interface Regularizer<in R extends Step> {
 /** @throws OptionError for a way of reducing that is not known. */
 export const checkReduce = (name: string, reduce: Reduce): void => {
   if (!["sum", "mean", "max"].includes(reduce)) throw new OptionError(`${name} got reduce "${String(reduce)}": sum, mean or max`);
+};
+
+/** @throws OptionError for a cost that is no 0-d tensor, saying whose it is. */
+export const requireScalar = (name: string, cost: unknown): Tensor => {
+  if (isTensor(cost) && cost.size === 1) return cost.rank === 0 ? cost : cost.reshape([]);
+  const what = isTensor(cost) ? `a tensor of shape ${formatShape(cost.shape)}` : typeof cost;
+  throw new OptionError(`the cost ${name} returned ${what}: a 0-d tensor is needed, for example by sum()`);
+};
+
+/** The same regularizer, which says so where its cost is no number. */
+export const checkedRegularizer = <R extends Step>(regularizer: Regularizer<R>): Regularizer<R> => {
+  const { name, reduce, cost } = regularizer;
+  checkReduce(name, reduce);
+  return { ...regularizer, cost: (step, tolerances) => requireScalar(name, cost(step, tolerances)) };
 };
 
 /** A cost times the length of its step. */

@@ -8,11 +8,10 @@ import { adaptive } from "./controllers/adaptive.js";
 import type * as sentences from "./sentences.js";
 import { leafEvent, type SolveEvent } from "./events.js";
 import { problemOf, stateLeaves, type Problem } from "./problem.js";
-import type { Regularizer } from "./regularizer.js";
+import { checkedRegularizer, type Regularizer } from "./regularizer.js";
 import type { RunningCost } from "./regularizers/running.js";
-import type { RungeKuttaStep } from "./runge-kutta.js";
 import type { Solver } from "./solver.js";
-import { tsit5, type tsit5Tableau } from "./solvers/tsit5.js";
+import { tsit5 } from "./solvers/tsit5.js";
 import { heapCopies, type DenseStep, type EmbeddedStep, type Leaves, type Step, type StiffnessStep } from "./step.js";
 import { checkTimeLimit, type Resumption, type Signal, type Supervision } from "./supervision.js";
 import type { Ode } from "./term.js";
@@ -20,7 +19,7 @@ import { timeTensor, type Time } from "./time.js";
 import { treeStep, type TreeStep } from "./tree-step.js";
 
 /** The record of the default solver. */
-export type DefaultStep = RungeKuttaStep<typeof tsit5Tableau>;
+export type DefaultStep = EmbeddedStep & DenseStep & StiffnessStep;
 
 type ErrorSentence<R> = R extends EmbeddedStep ? never : (typeof sentences)["adaptive"];
 type CostSentence<R> =
@@ -93,6 +92,14 @@ const known = [
   "t0", "t1", "solver", "controller", "saveAt", "adjoint", "regularize", "events", "maxSteps", "onStep", "signal", "timeLimit", "throw", "resume",
 ]; // prettier-ignore
 
+/** What programs of other libraries give to the solve itself. */
+const elsewhere: Readonly<Record<string, string>> = {
+  rtol: "controller: adaptive({ rtol })",
+  atol: "controller: adaptive({ atol })",
+  dt: "controller: fixed(dt)",
+  method: "solver: tsit5()",
+};
+
 /** @throws OptionError for what has not the shape of such an object. */
 export const requireObject = (name: string, value: unknown, method: string, example: string): void => {
   if (typeof value === "object" && value !== null && method in value) return;
@@ -155,17 +162,21 @@ const supervisionOf = <Y, R extends Step, V>(form: Y, options: SolveOptions<R, Y
 /** The problem that options describe, its initial state under headers of its own. */
 export const problemFrom = <Y, R extends Step, V = Y>(f: (t: Tensor, y: Y) => Y, y0: Y, options: SolveOptions<R, Y, V>): Problem<R> => {
   if (typeof options !== "object" || options === null) throw new OptionError("solve needs options: at least { t0, t1 }");
+  for (const key of Object.keys(options)) if (key in elsewhere) throw new OptionError(`solve got the option ${key}: give ${elsewhere[key]!}`);
   checkOptions("solve", options, known);
   const { t0, t1, maxSteps } = options;
   const { times, every } = saveOptionsOf(options.saveAt);
   const solver = options.solver ?? (tsit5() as unknown as Solver<Ode, R>);
   const controller = (options.controller ?? adaptive()) as unknown as Controller<R>;
   const regularize = options.regularize ?? [];
-  const regularizers = (Array.isArray(regularize) ? regularize : [regularize]) as readonly Regularizer<R>[];
+  const costs = (Array.isArray(regularize) ? regularize : [regularize]) as readonly Regularizer<R>[];
   const given: unknown = options.events ?? [];
   requireObject("solver", solver, "step", "a solver such as tsit5()");
   requireObject("controller", controller, "begin", "a controller such as adaptive() or fixedSteps(n)");
-  for (const regularizer of regularizers) requireObject("regularize", regularizer, "cost", "a regularizer such as errorEstimate()");
+  const regularizers = costs.map((cost) => {
+    requireObject("regularize", cost, "cost", "a regularizer such as errorEstimate()");
+    return checkedRegularizer(cost);
+  });
   if (!Array.isArray(given)) throw new OptionError(`events got ${typeof given}: a list of { when, direction, then } is needed`);
   // Under headers of its own: where f closes over the initial state as well, that is another way in for derivatives.
   const leaves = stateLeaves(y0).map((leaf) => identity(leaf));

@@ -1,9 +1,9 @@
 /**
  * @file `solve`: a problem in, a solution out; for whoever watches, one operation.
  */
-import { node, type Cotangent } from "@dydt/autodiff";
-import { activeRecorders, meterBytes, OptionError, type Tensor, type TreeOf } from "@dydt/tensor";
-import { differentiableTimes, type AnyAdjoint, type OpenAdjoint, type OutputCotangents } from "./adjoint.js";
+import { node, type Cotangent, type NodeResult } from "@dydt/autodiff";
+import { activeRecorders, formatShape, meterBytes, OptionError, ShapeError, type Tensor, type TreeOf } from "@dydt/tensor";
+import { differentiableTimes, type AnyAdjoint, type InputCotangents, type OpenAdjoint, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { observed } from "./ambient.js";
 import { grid as along } from "./controllers/fixed.js";
@@ -26,6 +26,7 @@ const beginCollecting = <R extends Step, V>(problem: Problem<R>, value: SavedVal
   const collector: Collector<R> = collect(problem, run, value?.of);
   const close = (): void => {
     problem.ending.stand = run.stand();
+    collector.close();
     run.close();
   };
   return { steps: run.steps, take: collector.take, reached, close };
@@ -87,6 +88,9 @@ const prepareState = <Y, R extends Step, V, S>(
   const described = problemFrom<Y, R, V>(f, y0, options);
   const asked: AnyAdjoint<R> = options.adjoint ?? discreteAdjoint();
   requireObject("adjoint", asked, "solve", "an adjoint such as discreteAdjoint()");
+  const how: unknown = asked.solve;
+  if (typeof how !== "function" && how !== "openly")
+    throw new OptionError(`adjoint got a solve of type ${typeof how}: pass an adjoint such as discreteAdjoint()`);
   const { problem, adjoint, done } = observed(described, asked);
   const value = savedValue<Y, V>(y0, options.saveAt);
   if (adjoint.differentiates === "flow" && problem.regularizers.length > 0) throw new IncompatibleError(sentences.continuousAdjoint);
@@ -178,25 +182,43 @@ const differentiated = <R extends Step, V>(problem: Problem<R>, adjoint: AnyAdjo
   return reached;
 };
 
+const secondDerivatives =
+  "For second derivatives use jvp of gradient, as hessianVectorProduct does, or solve with directAdjoint(), or differentiate a loop over integrate(...): both record every operation";
+
 /** The solve as one operation of whoever watches. */
 const asNode = <R extends Step>(problem: Problem<R>, adjoint: Exclude<AnyAdjoint<R>, OpenAdjoint<R>>): Reached => {
   if (problem.events.length > 0 && adjoint.events !== true)
     throw new IncompatibleError(`${adjoint.name} does not differentiate events: take discreteAdjoint()`);
   const times = differentiableTimes(problem);
   let found: Pick<Reached, "outputs" | "grid"> | undefined;
-  const outputs = node("solve", [...problem.y0, ...times], () => {
+  const forward = (): NodeResult => {
     const { outputs, grid, pullback } = adjoint.solve(problem);
     found = { outputs, grid };
     return {
       outputs: flat(outputs),
       pullback: (cotangents: readonly Cotangent[], captured: readonly Tensor[]): readonly Cotangent[] => {
-        const { y0, times: ofTimes, captured: ofCaptured } = pullback(like(outputs, cotangents), captured);
-        return [...y0, ...ofTimes, ...ofCaptured];
+        const { y0, times: ofTimes, captured: ofCaptured }: Partial<InputCotangents> = pullback(like(outputs, cotangents), captured);
+        return [
+          ...requireLike(adjoint.name, "y0", y0, problem.y0),
+          ...requireLike(adjoint.name, "times", ofTimes, times),
+          ...requireLike(adjoint.name, "captured", ofCaptured, captured),
+        ];
       },
     };
-  });
+  };
+  const outputs = node("solve", [...problem.y0, ...times], forward, { secondDerivatives });
   const { outputs: form, grid } = found!;
   return { outputs: like(form, outputs) as Outputs, grid, happenings: undefined };
+};
+
+/** @throws ShapeError where an adjoint returned other cotangents than those of these tensors. */
+const requireLike = (name: string, what: string, cotangents: readonly Cotangent[] | undefined, tensors: readonly Tensor[]): readonly Cotangent[] => {
+  const found = cotangents?.map((cotangent) => cotangent && formatShape(cotangent.shape));
+  const wanted = tensors.map(({ shape }) => formatShape(shape));
+  if (cotangents?.length === wanted.length && found!.every((shape, i) => shape === undefined || shape === wanted[i])) return cotangents;
+  const list = (shapes: readonly (string | undefined)[]): string => `(${shapes.map((shape) => shape ?? "none").join(", ")})`;
+  const returned = found === undefined ? `no cotangents of ${what}` : `cotangents of ${what} of shapes ${list(found)}`;
+  throw new ShapeError(`the pullback of ${name} returned ${returned}: ${list(wanted)} are needed`);
 };
 
 const flat = ({ ys, y1, penalties, events }: Outputs): readonly Tensor[] => [

@@ -82,6 +82,24 @@ const callField = <Y>(f: (t: Tensor, y: Y) => Y, t: Time, time: Tensor, y: Y): Y
   }
 };
 
+const leavesOfForm = (who: string, result: unknown, form: unknown): Leaves => {
+  if (isTensor(form) && !isTensor(result)) {
+    const what = Array.isArray(result)
+      ? "a list"
+      : result === undefined
+        ? "nothing"
+        : typeof result === "object"
+          ? "an object"
+          : `a ${typeof result}`;
+    throw new ShapeError(`${who} returned ${what} for a state that is a tensor: return a tensor, for example stack([y.at(1), y.at(0).neg()])`);
+  }
+  try {
+    return leavesLike(form, result);
+  } catch (cause) {
+    throw new ShapeError(`${who} returned another tree than the state: ${(cause as Error).message}`);
+  }
+};
+
 /**
  * The leaves of a tree that must look like the state; what lies outside the region that is open is copied, for its owner may write to it again.
  *
@@ -89,7 +107,7 @@ const callField = <Y>(f: (t: Tensor, y: Y) => Y, t: Time, time: Tensor, y: Y): Y
  * @throws ShapeError, DtypeError where it does not.
  */
 export const likeState = (who: string, result: unknown, form: unknown, leaves: Leaves): Leaves =>
-  leavesLike(form, result).map((found, i) => {
+  leavesOfForm(who, result, form).map((found, i) => {
     const state = leaves[i]!;
     if (!sameShape(found.shape, state.shape))
       throw new ShapeError(

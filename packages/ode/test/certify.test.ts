@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { custom } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, certificateMatchers, certifyGradient, denseAdjoint, errorEstimate, fixedSteps, gaussAdjoint, kineticEnergy, rk4, solve, type SolveOptions, type DefaultStep,
+  adaptive, certificateMatchers, certifyGradient, denseAdjoint, discreteAdjoint, errorEstimate, fixedSteps, gaussAdjoint, kineticEnergy, rk4, solve, type SolveOptions, type DefaultStep,
 } from "@dydt/ode"; // prettier-ignore
 import { lotkaVolterra } from "./problems.js";
 
@@ -54,6 +54,23 @@ describe("a right gradient is certified", () => {
     const certificate = certifyGradient(lossWith({ regularize: errorEstimate() }), inputs);
     expect(row(certificate, "continuous against discrete")).toMatchObject({ verdict: "skipped", value: undefined });
     expect(row(certificate, "continuous against discrete").note).toMatch(/does not differentiate the solver's steps/);
+  });
+});
+
+describe("of interpolation", () => {
+  test("says that twelve nodes are too few, which fails nothing", () => {
+    const loss = ({ p, y0 }: Inputs): Tensor => solve(lotkaVolterra(p), y0, { t0: 0, t1: 3, adjoint: discreteAdjoint() }).y1.square().sum();
+    const certificate = certifyGradient(loss, inputs);
+    expect(row(certificate, "defect of interpolation")).toMatchObject({ verdict: "advice", threshold: 0.01 });
+    expect(certificate.passed).toBe(true);
+  });
+
+  test("says nothing where events left no stretch for a polynomial", () => {
+    const half = { when: (_t: Tensor, y: Tensor) => y.sub(0.5).sum(), then: "terminate" } as const;
+    const loss = (k: Tensor): Tensor => solve((_t, y) => y.mul(k), tensor([1]), { t0: 0, t1: 9, events: [half] }).events[0]!.times.sum();
+    const certificate = certifyGradient(loss, tensor(-0.5));
+    expect(row(certificate, "defect of interpolation")).toMatchObject({ verdict: "skipped", value: undefined });
+    expect(certificate.passed, certificate.toString()).toBe(true);
   });
 });
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { online, revolve, type Cotangent } from "@dydt/autodiff";
-import type { Tensor } from "@dydt/tensor";
+import { ones, type Tensor } from "@dydt/tensor";
 import {
   autoAdjoint, backsolveAdjoint, checkAdjoint, denseAdjoint, discreteAdjoint, forwardSensitivity, gaussAdjoint, interpolatedAdjoint, reversibleAdjoint,
-  reversibleHeun, type Adjoint, type ConformanceReport, type Differentiated, type Problem, type Step,
+  reversibleHeun, type Adjoint, type ConformanceReport, type Differentiated, type InputCotangents, type Problem, type Step,
 } from "@dydt/ode"; // prettier-ignore
 
 describe("checkAdjoint", () => {
@@ -66,5 +66,32 @@ describe("checkAdjoint", () => {
     const report = checkAdjoint(forgetful);
     expect(report.passed).toBe(false);
     expect(failures(report)).toContain("saved states: also with respect to the save times");
+  });
+
+  /** An adjoint with a mistake in what its pullback returns. */
+  const mistaken = (change: (found: InputCotangents) => Partial<InputCotangents>): Adjoint<Step> => ({
+    name: "mistaken",
+    solve: <R extends Step>(problem: Problem<R>): Differentiated => {
+      const { pullback, ...rest } = inner.solve(problem);
+      return { ...rest, pullback: (...of) => ((found) => ({ ...found, ...change(found) }))(pullback(...of)) };
+    },
+  });
+
+  test.each([
+    ["too few times", () => ({ times: [] }), /the pullback of mistaken returned cotangents of times of shapes \(\): \(\[\], \[\]\) are needed/],
+    ["a time of another shape", ({ times: [first, ...more] }: InputCotangents) => ({ times: [first, ...more.map(() => ones([3]))] }), /of times of shapes \(\[\], \[3\]\)/],
+    ["a state of another shape", () => ({ y0: [ones([3])] }), /of y0 of shapes \(\[3\]\): \(\[2\]\) are needed/],
+    ["more than the state", ({ y0 }: InputCotangents) => ({ y0: [...y0, ...y0] }), /of y0 of shapes \(\[2\], \[2\]\)/],
+    ["other parameters", ({ captured }: InputCotangents) => ({ captured: captured.slice(1) }), /of captured of shapes \(\)/],
+  ] as const)("says what is wrong with %s, in words", (_, change, expected) => {
+    const report = checkAdjoint(mistaken(change as (found: InputCotangents) => Partial<InputCotangents>));
+    expect(report.passed).toBe(false);
+    expect(String(report.rows[0]!.measured)).toMatch(expected);
+    expect(report.toString()).not.toMatch(/NaN/);
+  }); // prettier-ignore
+
+  test("calls a gradient that is NaN infinitely wrong", () => {
+    const report = checkAdjoint(mistaken(({ y0 }) => ({ y0: y0.map((part) => part?.mul(NaN)) })));
+    expect(report.rows[0]).toMatchObject({ passed: false, measured: Infinity });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { tensor, type Tensor } from "@dydt/tensor";
+import { ones, tensor, type Tensor } from "@dydt/tensor";
 import { adaptive, compareAdjoints, errorEstimate, interpolatedAdjoint, reversibleAdjoint, solve, usualAdjoints } from "@dydt/ode";
+import { relativeDifference } from "../src/compare.js";
 import { lotkaVolterra } from "./problems.js";
 
 const loss = (p: Tensor): Tensor =>
@@ -46,5 +47,15 @@ describe("compareAdjoints", () => {
     const refused = compareAdjoints({ loss: costly, parameters });
     expect(refused.rows.filter(({ failure }) => failure === undefined).map(({ adjoint }) => adjoint)).toEqual(["discreteAdjoint", "directAdjoint"]);
     expect(refused.toString()).toContain("does not differentiate the solver's steps");
+  });
+});
+
+describe("the relative difference of two gradients", () => {
+  test("is that of their entries, and of gradients of one form only", () => {
+    expect(relativeDifference([tensor([1, 2]), tensor(4)], [tensor([1, 3]), tensor(4)])).toBe(1 / 4);
+    expect(relativeDifference(tensor([0]), tensor([0]))).toBe(0);
+    for (const bad of [NaN, Infinity]) expect(relativeDifference(tensor([1]), tensor([bad]))).toBe(Infinity);
+    expect(() => relativeDifference(ones([3]), tensor(1))).toThrow("a gradient has shape [3] instead of []");
+    expect(() => relativeDifference([], tensor(1))).toThrow("a gradient has 0 tensors instead of 1");
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import fc from "fast-check";
 import { tensor } from "@dydt/tensor";
 import {
-  adaptive, asynchronousLeapfrog, bosh3, bs5, checkController, checkSolver, dop853, dopri5, euler, fixed, fixedSteps, grid, heun, leapfrog, midpoint, ralston,
+  adaptive, asynchronousLeapfrog, bosh3, bs5, checkController, checkSolver, dop853, dopri5, euler, explicitRungeKutta, fixed, fixedSteps, grid, heun, leapfrog, midpoint, ralston,
   reversible, reversibleHeun, rk4, rk4ThreeEighths, timeValue, tsit5, vern7,
   type ConformanceReport, type Controller, type DenseStep, type EmbeddedStep, type Leaves, type Ode, type Solver, type Step, type Time,
 } from "@dydt/ode"; // prettier-ignore
@@ -15,6 +16,35 @@ test.each(own.map((solver) => [solver.name, solver] as const))("%s keeps what it
   const report = checkSolver(solver);
   if (!report.passed) throw new Error(report.toString());
   expect(report.rows.length).toBeGreaterThan(10);
+});
+
+describe("a method whose leading error does not lead at the usual lengths", () => {
+  /** Kutta's method of third order: M. W. Kutta, 1901. */
+  const kutta = explicitRungeKutta({ name: "kutta", order: 3, a: [[], [1 / 2], [-1, 2]], b: [1 / 6, 2 / 3, 1 / 6], c: [0, 1 / 2, 1] });
+  const orders = (solver: Solver<Ode, Step>) => checkSolver(solver).rows.filter(({ check }) => check.startsWith("order"));
+
+  test("keeps what it promises", () => {
+    const report = checkSolver(kutta);
+    expect(report.passed, report.toString()).toBe(true);
+  });
+
+  test("has no higher order for that", () => {
+    expect(orders({ ...kutta, order: 4 }).map(({ passed }) => passed)).toEqual([false, false, false, false]);
+  });
+
+  test("like every method of three stages and order three", () => {
+    const node = fc.double({ min: 0.2, max: 1, noNaN: true });
+    const apart = fc.tuple(node, node).filter(([c2, c3]) => Math.abs(c2 - c3) > 0.05 && Math.abs(c2 - 2 / 3) > 0.05);
+    fc.assert(
+      fc.property(apart, ([c2, c3]) => {
+        const [b2, b3] = [(3 * c3 - 2) / (6 * c2 * (c3 - c2)), (2 - 3 * c2) / (6 * c3 * (c3 - c2))];
+        const a32 = 1 / (6 * b3 * c2);
+        const method = explicitRungeKutta({ name: "own", order: 3, a: [[], [c2], [c3 - a32, a32]], b: [1 - b2 - b3, b2, b3], c: [0, c2, c3] });
+        for (const { passed, measured } of orders(method)) expect(passed, String(measured)).toBe(true);
+      }),
+      { numRuns: 10, seed: 7 },
+    );
+  });
 });
 
 const controllers = [adaptive(), adaptive({ rtol: 1e-3, atol: 1e-3 }), adaptive({ max: 0.1 }), fixedSteps(7), fixed(0.3)];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { gradient, revolve, storeAll, vjp } from "@dydt/autodiff";
-import { OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { adaptive, discreteAdjoint, euler, FieldError, fixed, fixedSteps, integrate, kineticEnergy, MaxStepsError, NonFiniteError, ReplayError, rk4, solve, SolveError, StepTooSmallError, type Solution } from "@dydt/ode"; // prettier-ignore
+import { meterBytes, OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
+import { adaptive, bosh3, discreteAdjoint, dop853, euler, FieldError, fixed, fixedSteps, integrate, kineticEnergy, MaxStepsError, NonFiniteError, ReplayError, reversibleHeun, rk4, solve, SolveError, StepTooSmallError, tsit5, type EmbeddedStep, type Ode, type Solution, type Solver } from "@dydt/ode"; // prettier-ignore
 import { caseOf, run, y0, lv, anyOptions, expectUsable, failureOf } from "./bad-cases.js";
 import { errorOf, expectNear, expectSameBits, solverNamed, solverNames } from "./problems.js";
 
@@ -27,6 +27,18 @@ describe("a field that is not finite", () => {
       expectNear(partial.y1, id === "inf_field" ? error.t : Math.exp(-error.t), name === "euler" ? 5e-3 : 1e-4);
     }
     expectUsable();
+  });
+
+  test.each([NaN, Infinity])("from the beginning ends the solve after a few attempts, whoever chooses the first step: %d", (value) => {
+    for (const solver of [tsit5(), bosh3(), dop853(), reversibleHeun()] as readonly Solver<Ode, EmbeddedStep>[])
+      for (const dtype of ["float64", "float32"] as const) {
+        const error = failureOf(() =>
+          solve((_t, y: Tensor) => y.mul(value), tensor([1, 2], { dtype }), { t0: 0, t1: 1, solver, controller: adaptive() }),
+        );
+        expect(error).toBeInstanceOf(NonFiniteError);
+        expect(error.message).toMatch(/the field returned (NaN|Infinity) at t = 0, in step 1, stage 1, component 0/);
+        expect((error.solution as Solution<Tensor>).stats.rejected).toBeLessThan(60);
+      }
   });
 
   test("in the initial state is refused at once", () => {
@@ -245,4 +257,35 @@ describe("a failure of a solve that is called within another one", () => {
     expect(found).toBe(error);
     expectUsable();
   });
+});
+
+test("a solve gives back every byte that it was accounted for, also when its field throws half-way", () => {
+  const throwing = (_t: Tensor, y: Tensor) => {
+    if (y.sum().item() > 2.2) throw new RangeError("no more");
+    return y;
+  };
+  const peakOf = (body: () => void): number => {
+    const peak = meterBytes();
+    body();
+    return peak();
+  };
+  for (const options of [{}, { throw: false, maxSteps: 9 }, { maxSteps: 9 }] as const)
+    for (const field of [throwing, (_t: Tensor, y: Tensor) => y]) {
+      const settings = { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(100), ...options };
+      const loss = (k: Tensor) => solve((t, y: Tensor) => field(t, y).mul(k), tensor([1, 1]), settings).y1.sum();
+      const run = () => {
+        for (const body of [() => loss(tensor(1)), () => gradient(loss)(tensor(1))])
+          try {
+            body();
+          } catch {
+            // That it throws is not what is looked at here.
+          }
+      };
+      run();
+      const once = peakOf(run);
+      const often = peakOf(() => {
+        for (let i = 0; i < 20; i++) run();
+      });
+      expect(often).toBe(once);
+    }
 });

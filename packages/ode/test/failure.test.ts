@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { NonFiniteOperationError, setChecks } from "@dydt/autodiff";
+import { gradient, NonFiniteOperationError, revolve, setChecks } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, dopri5, euler, fixedSteps, heun, MaxStepsError, NonFiniteError, rk4, solve, SolveError, StepTooSmallError, tsit5, vern7,
-  type BlowUpCause, type Cause, type DiscontinuityCause, type NonFiniteCause, type Solution, type SolveOptions, type Step, type StiffCause, type ToleranceCause,
+  adaptive, bosh3, denseAdjoint, discreteAdjoint, dopri5, euler, fixedSteps, gaussAdjoint, heun, MaxStepsError, NonFiniteError, rk4, solve, SolveError, StepTooSmallError, tsit5, vern7,
+  type Adjoint, type BlowUpCause, type Cause, type DenseStep, type DiscontinuityCause, type NonFiniteCause, type Solution, type SolveOptions, type Step, type StiffCause, type ToleranceCause,
 } from "@dydt/ode"; // prettier-ignore
 import { errorOf, plainField } from "./problems.js";
 
@@ -243,7 +243,7 @@ describe("the cause of a failure is told apart", () => {
   test.each(merelyLong)("and what has none of them is not said to: $name", (trouble) => {
     const { cause, message } = failureOf(trouble);
     expect((cause as Cause).kind).toBe("unknown");
-    expect(message).toMatch(/loosen rtol, or raise what limits the steps/);
+    expect(message).toMatch(/loosen rtol, or raise what limits the steps|raise maxSteps, or take longer steps/);
   });
 
   test("whatever the rate of a decay, the scale of the state and the solver", () => {
@@ -347,4 +347,27 @@ describe("with the checks on", () => {
     expect(run).toThrow(NonFiniteOperationError);
     expect(run).toThrow(/^sqrt made NaN at element 0 of shape \[\] .*failure\.test\.ts:\d+.*, in step 2 of a solve, from t = 0\.2 to 0\.4, stage 4$/);
   });
+
+  const adjoints = {
+    "discreteAdjoint, step by step": discreteAdjoint({ checkpoints: revolve(3) }),
+    "discreteAdjoint, by evaluation": discreteAdjoint({ tape: "evaluation" }),
+    "discreteAdjoint, from stored stages": discreteAdjoint({ tape: "evaluation", store: "stages" }),
+    denseAdjoint: denseAdjoint(),
+    gaussAdjoint: gaussAdjoint(),
+  } as const;
+  test.each(Object.keys(adjoints) as (keyof typeof adjoints)[])(
+    "the reverse rule that makes the first cotangent that is not finite is named, with the step and the stage: %s",
+    (name) => {
+      setChecks(true);
+      // √0 has no slope: its value is finite, its cotangent is not. Between 0.6 and 0.62 there is a stage of the seventh of ten steps, or of a backward step.
+      const field = (p: Tensor) => (t: Tensor, y: Tensor) => {
+        const slope = y.mul(p);
+        return t.item() > 0.6 && t.item() < 0.62 ? slope.add(y.sub(y).abs().sqrt()) : slope;
+      };
+      const options = { t0: 0, t1: 1, controller: fixedSteps(10), adjoint: adjoints[name] as Adjoint<DenseStep> };
+      const run = () => gradient((p: Tensor) => solve(field(p), tensor([1, 2]), options).y1.sum())(tensor(-0.5));
+      expect(run).toThrow(NonFiniteOperationError);
+      expect(run).toThrow(name.startsWith("discrete") ? /reverse rule of sqrt.*, in the reverse of step 7 of a solve, from t = 0\.6\d* to 0\.7\d*, stage 2$/ : /reverse rule of sqrt.* of a solve, from t = [\d.]+ to [\d.]+, stage \d$/); // prettier-ignore
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { revolve, storeAll } from "@dydt/autodiff";
+import { gradient, revolve, storeAll } from "@dydt/autodiff";
 import { DtypeError, DydtError, OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { adaptive, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, fixed, fixedSteps, grid, heun, IncompatibleError, integrate, rk4, solve, stiffnessEstimate, tsit5 } from "@dydt/ode"; // prettier-ignore
+import { adaptive, bosh3, discreteAdjoint, dopri5, errorEstimate, euler, fixed, fixedSteps, grid, heun, IncompatibleError, integrate, rk4, solve, stiffnessEstimate, tsit5, type Adjoint, type InputCotangents, type Step } from "@dydt/ode"; // prettier-ignore
 import * as sentences from "../src/sentences.js";
 import { run, y0, lv, anyOptions, expectUsable } from "./bad-cases.js";
 import { errorOf } from "./problems.js";
@@ -42,7 +42,17 @@ describe("options that are not known are errors, not defaults", () => {
       () => solve(lv, y0, anyOptions({ t0: 0, t1: 1, saveat: [1] })),
       /solve got the unknown option saveat \(did you mean saveAt\?\)/,
     ],
-    ["integrate", () => [...integrate(lv, y0, anyOptions({ t0: 0, t1: 1, rtol: 1e-6 }))], /got the unknown option rtol: it knows/],
+    ["integrate", () => [...integrate(lv, y0, anyOptions({ t0: 0, t1: 1, rtoll: 1e-6 }))], /got the unknown option rtoll: it knows/],
+    [
+      "solve, which belong to a controller",
+      () => solve(lv, y0, anyOptions({ t0: 0, t1: 1, rtol: 1e-6 })),
+      /solve got the option rtol: give controller: adaptive\(\{ rtol \}\)/,
+    ],
+    [
+      "solve, which belong to a controller of fixed steps",
+      () => solve(lv, y0, anyOptions({ t0: 0, t1: 1, dt: 0.1 })),
+      /solve got the option dt: give controller: fixed\(dt\)/,
+    ],
     ["adaptive", () => adaptive(anyOptions({ rtoll: 1e-6 })), /adaptive got the unknown option rtoll \(did you mean rtol\?\)/],
     [
       "discreteAdjoint",
@@ -168,5 +178,75 @@ describe("combinations that do not go together throw the sentence that the types
     expect(() => solve(lv, y0, { ...t, solver: dopri5(), controller: fixedSteps(3), regularize: errorEstimate() })).toThrow(
       /the controller has none, so give rtol and atol/,
     );
+  });
+});
+
+describe("what a field returns is looked at, and the message says that it was the field", () => {
+  const returning = (value: unknown, state: unknown = y0) => errorOf(() => solve((() => value) as never, state as Tensor, { t0: 0, t1: 1 }));
+  test.each([
+    [5, /^the field returned a number for a state that is a tensor: return a tensor/],
+    [[1, 2], /^the field returned a list/],
+    [undefined, /^the field returned nothing/],
+    [{ a: y0 }, /^the field returned an object/],
+  ])("%o in place of a tensor", (value, message) => {
+    expect(returning(value)).toBeInstanceOf(ShapeError);
+    expect(returning(value).message).toMatch(message);
+  });
+
+  test("another tree than the state", () => {
+    expect(returning({ a: y0, c: y0 }, { a: y0, b: y0 }).message).toMatch(/^the field returned another tree than the state: .*b is missing/);
+    expect(returning({ a: y0, b: 1 }, { a: y0, b: y0 }).message).toMatch(/^the field returned another tree than the state: .*a number at b/);
+  });
+});
+
+describe("what extensions return is looked at, by their name", () => {
+  const withCost = (cost: object) => () => solve(lv, y0, anyOptions({ t0: 0, t1: 1, regularize: cost }));
+  test.each([
+    [{ name: "mine", reduce: "total", cost: () => tensor(1) }, 'mine got reduce "total": sum, mean or max'],
+    [{ name: "mine", cost: () => tensor(1) }, 'mine got reduce "undefined"'],
+    [{ name: "mine", reduce: "sum", cost: () => 1 }, "the cost mine returned number: a 0-d tensor is needed"],
+    [{ name: "mine", reduce: "sum", cost: () => tensor([1, 2]) }, "the cost mine returned a tensor of shape [2]: a 0-d tensor is needed"],
+    [{ name: "mine", running: true, rate: () => 1 }, "the cost mine returned number"],
+    [{ name: "mine", running: true, rate: () => tensor([1, 2]) }, "the cost mine returned a tensor of shape [2]"],
+  ])("a cost: %o", (cost, message) => {
+    expect(withCost(cost)).toThrow(OptionError);
+    expect(withCost(cost)).toThrow(message);
+  });
+
+  test("a cost of one element, whatever its rank, is a number", () => {
+    const { penalties } = solve(lv, y0, {
+      t0: 0,
+      t1: 1,
+      regularize: { name: "mine", reduce: "sum", cost: () => tensor([[2]]) },
+      controller: fixedSteps(3),
+    });
+    expect([penalties[0]!.shape, penalties[0]!.item()]).toEqual([[], 6]);
+  });
+
+  const wrong = (change: (found: InputCotangents) => InputCotangents): Adjoint<Step> => ({
+    name: "mine",
+    solve: (problem) => {
+      const found = discreteAdjoint().solve(problem);
+      return { ...found, pullback: (...given) => change(found.pullback(...given)) };
+    },
+  });
+  test.each([
+    ["too few", wrong((found) => ({ ...found, times: [] })), "the pullback of mine returned cotangents of times of shapes (): ([]) are needed"],
+    [
+      "too many",
+      wrong((found) => ({ ...found, captured: [...found.captured, undefined] })),
+      "returned cotangents of captured of shapes ([], none): ([]) are needed",
+    ],
+    ["of another shape", wrong((found) => ({ ...found, y0: [tensor([1, 2, 3])] })), "returned cotangents of y0 of shapes ([3]): ([2]) are needed"],
+    ["none", wrong(({ y0, times }) => ({ y0, times }) as InputCotangents), "returned no cotangents of captured: ([]) are needed"],
+  ])("cotangents of an adjoint: %s", (_, adjoint, message) => {
+    const loss = ({ k, t1 }: { readonly k: Tensor; readonly t1: Tensor }) => solve((_t, y) => y.mul(k), y0, { t0: 0, t1, adjoint }).y1.sum();
+    expect(() => gradient(loss)({ k: tensor(1), t1: tensor(1) })).toThrow(ShapeError);
+    expect(() => gradient(loss)({ k: tensor(1), t1: tensor(1) })).toThrow(message);
+    expectUsable();
+  });
+
+  test("an adjoint without a solve", () => {
+    expect(() => solve(lv, y0, anyOptions({ t0: 0, t1: 1, adjoint: { name: "mine", solve: 1 } }))).toThrow("adjoint got a solve of type number");
   });
 });

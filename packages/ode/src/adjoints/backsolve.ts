@@ -12,7 +12,7 @@ import type { ReverseStats } from "../problem.js";
 import type { EmbeddedStep, Leaves, Step } from "../step.js";
 import type { States } from "./adjoint-equation.js";
 import { strictest } from "./backward.js";
-import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { checkBackward, requireFirstOrder, type BackwardOptions } from "./backward-options.js";
 import { differentiatedBy } from "./continuous.js";
 import { largestOf } from "./cotangents.js";
 import { solveForward } from "./forward-run.js";
@@ -73,6 +73,7 @@ export const backsolveAdjoint = <R extends Step = EmbeddedStep>(options: Backsol
     differentiates: "flow" as const,
     events: true,
     solve: (problem) => {
+      requireFirstOrder("backsolveAdjoint", options, problem.solver);
       const forward = solveForward(problem);
       const { rtol = 1e-6, atol = 1e-9 } = strictest(forward.tolerances);
       const states = (): States => {

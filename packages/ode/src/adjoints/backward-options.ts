@@ -3,6 +3,7 @@
  */
 import { checkOptions, OptionError } from "@dydt/tensor";
 import type { Controller } from "../controller.js";
+import { IncompatibleError } from "../errors.js";
 import type { Solver } from "../solver.js";
 import type { Step } from "../step.js";
 import type { Ode } from "../term.js";
@@ -46,4 +47,14 @@ export const checkBackward = <R extends Step>(name: string, options: BackwardOpt
     // prettier-ignore
     if (value !== undefined && !(value >= 0 && value < Infinity)) throw new OptionError(`${name} got ${key} = ${value}: a number of at least 0 is needed`);
   if (seminorm !== undefined && typeof seminorm !== "boolean") throw new OptionError(`${name} got seminorm ${String(seminorm)}: true or false`);
+};
+
+/** @throws IncompatibleError where the backward solve would have a solver that the adjoint equation does not fit. */
+export const requireFirstOrder = <R extends Step>(name: string, options: BackwardOptions<R>, forward: Solver<Ode, Step>): void => {
+  const { solver = forward } = options;
+  if (solver.equations === "second order")
+    throw new IncompatibleError(
+      `${name} cannot solve backward with ${solver.name}, which takes systems of second order, and the adjoint equation is none: the backward solve needs a ` +
+        `solver of its own, ${name}({ solver: tsit5() }); or take discreteAdjoint() or reversibleAdjoint(), which solve no equation backward`,
+    );
 };

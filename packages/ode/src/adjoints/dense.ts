@@ -12,7 +12,7 @@ import { eventful } from "../events.js";
 import type { Problem, ReverseStats } from "../problem.js";
 import type { DenseStep, EmbeddedStep, Leaves, Step } from "../step.js";
 import type { StateAt, States } from "./adjoint-equation.js";
-import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { checkBackward, requireFirstOrder, type BackwardOptions } from "./backward-options.js";
 import { differentiatedBy } from "./continuous.js";
 import { solveForward, type Forward } from "./forward-run.js";
 import { betweenSteps, requireDense, runAgain, type Rerun } from "./kept-steps.js";
@@ -148,7 +148,10 @@ export const denseAdjoint = <R extends Step = EmbeddedStep>(options: DenseAdjoin
     name: "denseAdjoint",
     differentiates: "flow" as const,
     events: true,
-    solve: (problem) =>
-      differentiatedBy({ name: "denseAdjoint", options: options as unknown as BackwardOptions, ...lookUp(problem, options.segments) }),
+    solve: (problem) => {
+      const found = lookUp(problem, options.segments);
+      requireFirstOrder("denseAdjoint", options, problem.solver);
+      return differentiatedBy({ name: "denseAdjoint", options: options as unknown as BackwardOptions, ...found });
+    },
   } satisfies ContinuousAdjoint<DenseStep>);
 };

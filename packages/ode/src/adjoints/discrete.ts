@@ -92,6 +92,7 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
   try {
     return forward();
   } finally {
+    collector.close();
     run.close();
   }
 

@@ -41,6 +41,7 @@ export const solveForward = <R extends Step>(problem: Problem<R>, { place = "reg
     const { times, largest, happenings } = collector;
     return { problem, outputs: collector.outputs(), times, largest, happenings, tolerances: control.tolerances };
   } finally {
+    collector.close();
     run.close();
   }
 };

@@ -12,7 +12,7 @@ import type { ContinuousAdjoint } from "../adjoint.js";
 import type { Problem } from "../problem.js";
 import type { DenseStep, EmbeddedStep, Step } from "../step.js";
 import type { Quadrature } from "./adjoint-equation.js";
-import { checkBackward, type BackwardOptions } from "./backward-options.js";
+import { checkBackward, requireFirstOrder, type BackwardOptions } from "./backward-options.js";
 import { differentiatedBy } from "./continuous.js";
 import { checkSegments, lookUp, type DenseAdjointOptions } from "./dense.js";
 import { requireDense } from "./kept-steps.js";
@@ -56,7 +56,8 @@ const quadratureBy = <R extends Step>({ term }: Problem<R>, rule: readonly Gauss
       // What one point's tape takes is released before the next.
       total = scope(() => {
         const costate: readonly Tensor[] = dense.at(t).slice(0, count);
-        const { reverse } = tapeOver(() => term.slope(t, at(t)), params);
+        const y = at(t); // outside the tape: stages of the dense output that are made when they are asked for depend on the parameters, too
+        const { reverse } = tapeOver(() => term.slope(t, y), params);
         return reverse(
           costate.map((part) => part.mul(factor)),
           total,
@@ -95,6 +96,7 @@ export const gaussAdjoint = <R extends DenseStep = DenseStep & EmbeddedStep>(opt
       const { order } = options.solver ?? problem.solver;
       const rule = gaussRule(points ?? Math.min(5, Math.ceil((order + 1) / 2)));
       const found = lookUp(problem, options.segments);
+      requireFirstOrder("gaussAdjoint", options, problem.solver);
       return differentiatedBy({
         name: "gaussAdjoint",
         options: options as unknown as BackwardOptions,

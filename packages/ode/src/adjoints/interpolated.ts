@@ -6,17 +6,18 @@
  * T. Daulbaev et al., Interpolation Technique to Speed Up Gradients Propagation in Neural ODEs, NeurIPS 2020; here with the weights that belong to the points.
  * Where the Chebyshev coefficients do not decay, or p is no solution (|p′ − f(t, p)| is large), the steps of that stretch are run again and looked up instead.
  */
-import { OptionError, scope } from "@dydt/tensor";
+import { OptionError } from "@dydt/tensor";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import { IncompatibleError } from "../errors.js";
 import type { Problem, ReverseStats } from "../problem.js";
 import type { EmbeddedStep, Step } from "../step.js";
 import type { StateAt, States } from "./adjoint-equation.js";
-import { checkBackward, type BackwardOptions } from "./backward-options.js";
-import { chebyshevWeights, combineValues, lagrangeSlopes, lagrangeValues } from "./chebyshev.js";
+import { strictest } from "./backward.js";
+import { checkBackward, requireFirstOrder, type BackwardOptions } from "./backward-options.js";
+import { chebyshevWeights, combineValues, lagrangeValues } from "./chebyshev.js";
 import { differentiatedBy } from "./continuous.js";
-import { largestOf } from "./cotangents.js";
 import { solveForward, type Forward } from "./forward-run.js";
+import { qualityOf, usualDefect, type WantedAccuracy } from "./interpolant.js";
 import { betweenSteps, runAgain, type Rerun } from "./kept-steps.js";
 import { keepFor } from "./regions.js";
 import { collectValues, steppingTo, type Stretch } from "./stretches.js";
@@ -27,18 +28,29 @@ export interface InterpolatedAdjointOptions<R extends Step = Step> extends Backw
   readonly nodes?: number;
   /** Where the values come from: "dense" output (default), or "steps" that end at the points, of which `nodes` must be given. */
   readonly at?: "dense" | "steps";
-  /** The largest |p′ − f(t, p)|, relative to the largest |f|, with which the interpolant is used; default 0.1. Beyond it the steps are run again. */
+  /**
+   * The largest |p′ − f(t, p)|, relative to the largest |f|, with which the interpolant is used; beyond it the steps are run again. Default: 0.01, or a hundred
+   * tolerances where these are looser than 1e-4, but at most 0.1.
+   */
   readonly largestDefect?: number;
 }
 
 /** The states by interpolation, with what is known of its quality. */
-const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly Stretch[], largestDefect: number, dense: boolean): States => {
+const interpolating = <R extends Step>(
+  forward: Forward<R>,
+  stretches: readonly Stretch[],
+  wanted: WantedAccuracy,
+  largestDefect: number,
+  dense: boolean,
+): States => {
   const { problem } = forward;
   let defect = 0;
   let nodes = 0;
+  let excess = 0;
   let fallbacks = 0;
   let advanced = 0;
-  let worst = 0;
+  let rejected = 0;
+  let rough = false;
   let rerun: Rerun | undefined;
 
   /** Gives back what was run again for the stretch before. */
@@ -46,21 +58,6 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
     rerun?.region.close();
     rerun = undefined;
   };
-
-  /** |p′ − f(t, p)| / |f| at points between the nodes. */
-  const defectOf = ({ points, values }: Stretch, weights: readonly number[]): number =>
-    scope(() => {
-      let [difference, size] = [0, 0];
-      const n = points.length;
-      for (const j of new Set([0, Math.floor((n - 1) / 2), n - 2])) {
-        const t = (points[j]! + points[j + 1]!) / 2;
-        const slope = problem.term.slope(t, combineValues(lagrangeValues(points, weights, t), values));
-        const own = combineValues(lagrangeSlopes(points, weights, t), values);
-        difference = Math.max(difference, largestOf(own.map((leaf, i) => leaf.sub(slope[i]!))));
-        size = Math.max(size, largestOf(slope));
-      }
-      return difference === 0 ? 0 : difference / size;
-    });
 
   const fallBack = ({ points, values }: Stretch): StateAt => {
     fallbacks++;
@@ -81,33 +78,50 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
         return Math.min(a, b) <= low && Math.max(a, b) >= high;
       })!;
       const { points, values, resolved } = stretch;
-      if (!resolved && !dense)
+      const polynomial = points.length === values.length;
+      if (!polynomial && !dense)
         throw new IncompatibleError(
           `interpolatedAdjoint has no interpolant from t = ${points[0]} to ${points[1]}, where the solve ended before its time, and this solver has no dense ` +
             `output to fall back to: take backsolveAdjoint() or discreteAdjoint()`,
         );
+      if (!polynomial) return fallBack(stretch);
+      const quality = qualityOf(problem.term, stretch, wanted);
+      nodes = Math.max(nodes, points.length);
+      defect = Math.max(defect, quality.defect);
+      rough ||= !resolved;
       if (!resolved) return fallBack(stretch);
-      const weights = chebyshevWeights(points.length);
-      const found = defectOf(stretch, weights);
-      if (!(found <= largestDefect) && dense) {
-        worst = Math.max(worst, Number.isNaN(found) ? Infinity : found);
+      if (quality.defect > largestDefect && dense) {
+        rejected = Math.max(rejected, quality.defect);
         return fallBack(stretch);
       }
-      nodes = Math.max(nodes, points.length);
-      defect = Math.max(defect, Number.isNaN(found) ? Infinity : found);
+      excess = Math.max(excess, quality.excess);
+      const weights = chebyshevWeights(points.length);
       return (t) => combineValues(lagrangeValues(points, weights, t), values);
     },
     report: (): Partial<ReverseStats> => {
       leave();
-      const many = `${fallbacks} of ${stretches.length} stretches`;
-      const why = worst > 0 ? `the interpolant has a defect of ${worst.toExponential(1)}` : "the solution is not smooth enough for 33 nodes";
-      const warning =
-        fallbacks > 0
-          ? `in ${many} ${why}, so the steps were run again: take more nodes, save more times, or denseAdjoint()`
-          : defect > largestDefect
-            ? `the interpolant has a defect of ${defect.toExponential(1)}, and this solver has no dense output to fall back to: take more nodes`
-            : undefined;
-      return { advanced, defect, nodes, fallbacks, ...(warning !== undefined && { warning }) };
+      const why =
+        rejected > 0
+          ? `the interpolant has a defect of ${rejected.toExponential(1)}`
+          : rough
+            ? "the solution is not smooth enough for 33 nodes"
+            : "there is no interpolant up to an event";
+      const warnings: string[] = [];
+      if (fallbacks > 0)
+        warnings.push(
+          `in ${fallbacks} of ${stretches.length} stretches ${why}, so the steps were run again: take more nodes, save more times, or denseAdjoint()`,
+        );
+      if (defect > largestDefect && !dense)
+        warnings.push(
+          `the interpolant has a defect of ${defect.toExponential(1)}, and this solver has no dense output to fall back to: take more nodes`,
+        );
+      else if (excess > 100)
+        warnings.push(
+          `an interpolant misses the solution by about ${excess.toExponential(0)} times the tolerance, and the gradient is wrong by about as much: take more ` +
+            `nodes, or save more times`,
+        );
+      // Where there was no polynomial there is no defect: a zero would look like a perfect one.
+      return { advanced, fallbacks, ...(nodes > 0 && { defect, nodes }), ...(warnings.length > 0 && { warning: warnings.join("; ") }) };
     },
   };
 };
@@ -116,8 +130,9 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
  * The continuous adjoint with the state from a polynomial through few values of it: little memory, no drift.
  *
  * Its gradient is that of the exact solution, to about the tolerances and the error of the interpolant, which falls spectrally with the nodes where the
- * solution is smooth. `stats.reverse` has the nodes, the `defect`, and the `fallbacks` where the interpolant was not good enough. Memory: `nodes` states for
- * each stretch between save times. Cost: the backward solve, and three evaluations of f a stretch for the defect.
+ * solution is smooth. `stats.reverse` has the nodes, the `defect`, and the `fallbacks` where the interpolant was not good enough, so that the steps were run again;
+ * and a `warning`, also where an interpolant that was used misses the solution by more than a hundred tolerances. Memory: `nodes` states for each stretch between
+ * save times. Cost: the backward solve, and three evaluations of f a stretch for the defect.
  *
  * @throws OptionError for options that are not known.
  * @example
@@ -129,21 +144,25 @@ const interpolating = <R extends Step>(forward: Forward<R>, stretches: readonly 
  */
 export const interpolatedAdjoint = <R extends Step = EmbeddedStep>(options: InterpolatedAdjointOptions<R> = {}): ContinuousAdjoint<Step> => {
   checkBackward("interpolatedAdjoint", options, ["nodes", "at", "largestDefect"]);
-  const { nodes, at = "dense", largestDefect = 0.1 } = options;
+  const { nodes, at = "dense", largestDefect, rtol, atol } = options;
   if (nodes !== undefined && !(Number.isInteger(nodes) && nodes >= 2))
     throw new OptionError(`interpolatedAdjoint got nodes = ${String(nodes)}: a whole number of at least 2 is needed`);
   if (at !== "dense" && at !== "steps") throw new OptionError(`interpolatedAdjoint got at "${String(at)}": "dense" or "steps"`);
-  if (!(largestDefect > 0)) throw new OptionError(`interpolatedAdjoint got largestDefect = ${String(largestDefect)}: a positive number is needed`);
+  if (largestDefect !== undefined && !(largestDefect > 0))
+    throw new OptionError(`interpolatedAdjoint got largestDefect = ${String(largestDefect)}: a positive number is needed`);
   return Object.freeze({
     name: "interpolatedAdjoint",
     differentiates: "flow" as const,
     events: true,
     solve: <S extends Step>(given: Problem<S>) => {
+      requireFirstOrder("interpolatedAdjoint", options, given.solver);
       const dense = given.solver.interpolates === true;
       const stepping = at === "steps" || !dense;
       if (stepping && nodes === undefined)
         throw new OptionError(
-          'interpolatedAdjoint needs nodes where steps end at them: they cannot be chosen afterwards. Give nodes, or at: "dense"',
+          dense
+            ? 'interpolatedAdjoint needs nodes where steps end at them: they cannot be chosen afterwards. Give nodes, or at: "dense"'
+            : `interpolatedAdjoint needs nodes with ${given.solver.name}, which has no dense output: its steps end at them, so they cannot be chosen afterwards. Give nodes`,
         );
       const ahead = stepping ? steppingTo(given, nodes!) : given;
       const owner = {};
@@ -151,11 +170,12 @@ export const interpolatedAdjoint = <R extends Step = EmbeddedStep>(options: Inte
       const { stretches, look, end } = collectValues(ahead, nodes, region);
       // The nodes are no places where the backward solve must stop.
       const forward = { ...solveForward(ahead, { look, end }), problem: given };
+      const wanted: WantedAccuracy = { ...strictest(forward.tolerances), ...(rtol !== undefined && { rtol }), ...(atol !== undefined && { atol }) };
       return differentiatedBy({
         name: "interpolatedAdjoint",
         forward,
         options: options as unknown as BackwardOptions,
-        states: () => interpolating(forward, stretches, largestDefect, dense),
+        states: () => interpolating(forward, stretches, wanted, largestDefect ?? usualDefect(wanted), dense),
         heldBytes: () => (void owner, region.used),
       });
     },

@@ -10,6 +10,7 @@ import { checkpoint, tapeOver, type Cotangent } from "@dydt/autodiff";
 import { tensor, type Tensor } from "@dydt/tensor";
 import type { InputCotangents, OutputCotangents } from "../adjoint.js";
 import { eventful, withEvents } from "../events.js";
+import { reversedAt } from "../located.js";
 import { savedState } from "../saved-state.js";
 import type { Leaves, Step } from "../step.js";
 import type { Ode } from "../term.js";
@@ -91,16 +92,28 @@ export interface Reversed extends Costate {
 export const reverseStep = <R extends Step>(
   replay: Replay<R>,
   j: number,
-  { y, carry }: WorkingState,
+  before: WorkingState,
   cotangents: OutputCotangents,
   captured: readonly Tensor[],
   after: Costate,
   slopes: readonly Leaves[] = [],
+): Reversed =>
+  reversedAt((watch) => reverseWatched(watch, replay, j, before, cotangents, captured, after, slopes), j + 1, replay.times[j]!, replay.times[j + 1]!);
+
+const reverseWatched = <R extends Step>(
+  watch: (term: Ode) => Ode,
+  replay: Replay<R>,
+  j: number,
+  { y, carry }: WorkingState,
+  cotangents: OutputCotangents,
+  captured: readonly Tensor[],
+  after: Costate,
+  slopes: readonly Leaves[],
 ): Reversed => {
   const { problem, times, granularity, inputTimes, segments, firstSave, happenings, origins } = replay;
   const { solver, saves, regularizers } = problem;
   const evaluated = granularity === "evaluation" ? byEvaluation(problem.term) : problem.term;
-  const term = slopes.length === 0 ? evaluated : withKnownSlopes(problem.term, evaluated, slopes, captured);
+  const term = watch(slopes.length === 0 ? evaluated : withKnownSlopes(problem.term, evaluated, slopes, captured));
   const stateCarry = solver.carries === "state" ? (carry ?? []) : [];
   const origin = origins[j] === undefined ? [] : [origins[j]];
   const happening = happenings.get(j);

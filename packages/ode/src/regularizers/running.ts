@@ -22,7 +22,7 @@ import { leavesLike, leavesOf, unflatten, zeros, type Dtype, type Tensor } from 
 import type { Controller } from "../controller.js";
 import { leadingStep, onLeadingLeaves } from "../controllers/leading-leaves.js";
 import type { SolveEvent } from "../events.js";
-import type { Regularizer } from "../regularizer.js";
+import { requireScalar, type Regularizer } from "../regularizer.js";
 import type { SaveOptions, SolveOptions } from "../settings.js";
 import type { EventRecord, Solution } from "../solution.js";
 import type { Leaves, Step } from "../step.js";
@@ -88,7 +88,12 @@ const ratesOf = <Y>(costs: readonly RunningCost[], f: (t: Tensor, y: Y) => Y, t:
     pullback = (v) => leavesOf(pulled.pullback(unflatten(slope, v)));
   } else slope = f(t, y);
   const point: RunningPoint = { t, y: leaves, slope: leavesLike(y, slope), pullback };
-  return { state: slope, costs: costs.map(({ rate }) => (sign === 1 ? rate(point) : rate(point).neg()).reshape([])) };
+  return { state: slope, costs: costs.map(rateOf) };
+
+  function rateOf({ name, rate }: RunningCost): Tensor {
+    const found = requireScalar(name, rate(point));
+    return sign === 1 ? found : found.neg();
+  }
 };
 
 /**

@@ -14,6 +14,9 @@
  * Stability size 2.5127. P. Bogacki, L. F. Shampine, Appl. Math. Lett. 2(4), 1989, 321–325.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Bogacki–Shampine 3(2). */
@@ -45,4 +48,4 @@ export const bosh3Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: bosh3() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const bosh3 = () => knownRungeKutta(bosh3Tableau);
+export const bosh3 = (): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(bosh3Tableau);

@@ -12,6 +12,9 @@
  * P. Bogacki, L. F. Shampine, An efficient Runge–Kutta (4,5) pair, Comput. Math. Appl. 32(6), 1996, 15–28; dense output as in the code RKSUITE.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep, StiffnessStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Of the pair's second estimate, which also weighs the stages at the end of the step: a jump late in a step is not missed. */
@@ -100,4 +103,4 @@ export const bs5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: bs5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const bs5 = () => knownRungeKutta(bs5Tableau);
+export const bs5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(bs5Tableau);

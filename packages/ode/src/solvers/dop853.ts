@@ -12,6 +12,9 @@
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.5, II.6 and II.10; there e is made of the norms of e₅ and e₃.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep, StiffnessStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /**
@@ -129,4 +132,4 @@ export const dop853Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: dop853(), controller: adaptive({ rtol: 1e-10, atol: 1e-12 }) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-9 });
  */
-export const dop853 = () => knownRungeKutta(dop853Tableau);
+export const dop853 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dop853Tableau);

@@ -13,6 +13,9 @@
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.5, Table 5.2, and II.6.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep, StiffnessStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 const b = [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0];
@@ -72,4 +75,4 @@ export const dopri5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: dopri5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const dopri5 = () => knownRungeKutta(dopri5Tableau);
+export const dopri5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dopri5Tableau);

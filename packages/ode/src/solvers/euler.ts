@@ -9,6 +9,9 @@
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, I.7, eq. 7.3.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Euler's method. */
@@ -33,4 +36,4 @@ export const eulerTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: euler(), controller: fixedSteps(1000) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-3 });
  */
-export const euler = () => knownRungeKutta(eulerTableau);
+export const euler = (): Solver<Ode, DenseStep> => knownRungeKutta(eulerTableau);

@@ -11,6 +11,9 @@
  * C. Runge, Math. Ann. 46, 1895, 167–178; E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.1.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** The explicit midpoint method with Euler's method embedded, 2(1). */
@@ -40,4 +43,4 @@ export const midpointTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: midpoint(), controller: fixedSteps(100) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
-export const midpoint = () => knownRungeKutta(midpointTableau);
+export const midpoint = (): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(midpointTableau);

@@ -11,6 +11,9 @@
  * A. Ralston, Math. Comp. 16, 1962, 431–437: of the two-stage methods of order 2, the one with the smallest bound on the truncation error.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Ralston's method with Euler's method embedded, 2(1). */
@@ -40,4 +43,4 @@ export const ralstonTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: ralston(), controller: fixedSteps(100) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
-export const ralston = () => knownRungeKutta(ralstonTableau);
+export const ralston = (): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(ralstonTableau);

@@ -12,6 +12,9 @@
  * Stability size 2.7853. W. Kutta, Z. Math. Phys. 46, 1901, 435–453.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Kutta's 3/8 rule. */
@@ -41,4 +44,4 @@ export const rk4ThreeEighthsTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: rk4ThreeEighths(), controller: fixedSteps(20) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-6 });
  */
-export const rk4ThreeEighths = () => knownRungeKutta(rk4ThreeEighthsTableau);
+export const rk4ThreeEighths = (): Solver<Ode, DenseStep> => knownRungeKutta(rk4ThreeEighthsTableau);

@@ -12,6 +12,9 @@
  * W. Kutta, Z. Math. Phys. 46, 1901, 435–453; dense output: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.6.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** The classical Runge–Kutta method. */
@@ -41,4 +44,4 @@ export const rk4Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(20) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-6 });
  */
-export const rk4 = () => knownRungeKutta(rk4Tableau);
+export const rk4 = (): Solver<Ode, DenseStep> => knownRungeKutta(rk4Tableau);

@@ -19,6 +19,9 @@
  * The products above are written out in powers of θ below, each coefficient rounded once.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep, StiffnessStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 /** Tsitouras 5(4). */
@@ -66,4 +69,4 @@ export const tsit5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: tsit5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const tsit5 = () => knownRungeKutta(tsit5Tableau);
+export const tsit5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(tsit5Tableau);

@@ -14,6 +14,9 @@
  * order 6 in one fixed ratio, k₁₄ … k₁₆ to order 6. The one number that is left free is a₁₂,₄ = 0.225; bᵢ(θ) is then determined.
  */
 import { knownRungeKutta } from "../runge-kutta.js";
+import type { Solver } from "../solver.js";
+import type { DenseStep, EmbeddedStep, StiffnessStep } from "../step.js";
+import type { Ode } from "../term.js";
 import { defineTableau } from "../tableau.js";
 
 const b = [
@@ -103,4 +106,4 @@ export const vern7Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: vern7(), controller: adaptive({ rtol: 1e-10, atol: 1e-12 }) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-9 });
  */
-export const vern7 = () => knownRungeKutta(vern7Tableau);
+export const vern7 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(vern7Tableau);
