@@ -1,5 +1,5 @@
 /**
- * @file The check that examples of the documentation may call: a result is what the text says it is.
+ * @file The checks of examples of the documentation: a result is what the text says it is.
  */
 
 type Numbers = number | ArrayLike<number> | readonly Numbers[];
@@ -43,4 +43,35 @@ export const expectClose = (
     if (Object.is(value, target) || Math.abs(value - target) <= atol + rtol * Math.abs(target)) return;
     throw new Error(`expected ${String(target)} at flat index ${String(i)}, got ${String(value)} (rtol ${String(rtol)}, atol ${String(atol)})`);
   });
+};
+
+/** A number with the digits in which it is written. */
+interface Digits {
+  readonly digits: string;
+}
+
+/** What a comment says that is printed: a number, text or list, and perhaps words after it. */
+const sayingOf = (comment: string): unknown => {
+  const [, literal] = /^(\[.*\]|"[^"]*"|true|false|-?\d[\d.]*(?:e[+-]?\d+)?)(?=$|[:;, ])/.exec(comment) ?? [];
+  if (literal === undefined) throw new Error(`no value is said to be printed: ${comment}`);
+  const withDigits = literal.replace(/"[^"]*"|-?\d[\d.]*(?:e[+-]?\d+)?/g, (token) => (token.startsWith('"') ? token : `{"digits":"${token}"}`));
+  return JSON.parse(withDigits) as unknown;
+};
+
+/** Whether a value is what was said; a number is right to the last digit that is written. */
+const isSaid = (value: unknown, said: unknown): boolean => {
+  if (Array.isArray(said)) {
+    const list = typeof value === "object" && value !== null && "length" in value ? Array.from(value as ArrayLike<unknown>) : [];
+    return list.length === said.length && said.every((one, i) => isSaid(list[i], one));
+  }
+  if (typeof said !== "object" || said === null) return value === said;
+  const { digits } = said as Digits;
+  const [mantissa = "", exponent = "0"] = digits.split("e");
+  const decimals = (mantissa.split(".")[1] ?? "").length;
+  return typeof value === "number" && Math.abs(value - Number(digits)) <= 0.5000001 * 10 ** (Number(exponent) - decimals);
+};
+
+/** Throws unless `value` is what the comment behind the line that prints it says. */
+export const expectPrinted = (value: unknown, comment: string): void => {
+  if (!isSaid(value, sayingOf(comment))) throw new Error(`expected ${comment}, got ${JSON.stringify(value)}`);
 };

@@ -2,7 +2,8 @@
  * @file The code of the documentation as modules: every `@example` of a source file and every `ts` fence of a Markdown file.
  *
  * A snippet becomes a module whose line numbers are those of the file it stands in (line 1 holds the imports), so that compiler messages and stack
- * traces point into the documentation. What a snippet names and does not declare is imported if a package of this repository exports it.
+ * traces point into the documentation. What a snippet names and does not declare is imported if a package of this repository exports it. A line
+ * `console.log(value); // 0.37` is a check: the value is what the comment says.
  */
 import ts from "typescript";
 
@@ -88,11 +89,18 @@ export const freeNames = (code: string): ReadonlySet<string> => {
   return new Set([...used].filter((name) => !declared.has(name)));
 };
 
+/** The code with the lines that print something checked against their comments. */
+const checked = (code: string): string =>
+  code.replace(/^(\s*)console\.log\((.*)\); \/\/ (.*)$/gm, (_, space: string, value: string, comment: string) => {
+    return `${space}expectPrinted(${value}, ${JSON.stringify(comment)});`;
+  });
+
 /** The module that runs a snippet: what it needs imported on line 1, the code on the lines it has in its file. */
 export const snippetModule = (snippet: Snippet, exported: ReadonlyMap<string, ExportedName>): string => {
-  const imports = [...freeNames(snippet.code)].flatMap((name) => {
+  const code = checked(snippet.code);
+  const imports = [...freeNames(code)].flatMap((name) => {
     const from = exported.get(name);
     return from === undefined ? [] : [`import ${from.isValue ? "" : "type "}{ ${name} } from "${from.module}";`];
   });
-  return `${imports.join(" ")} export {};${"\n".repeat(snippet.line - 1)}${snippet.code}\n`;
+  return `${imports.join(" ")} export {};${"\n".repeat(snippet.line - 1)}${code}\n`;
 };

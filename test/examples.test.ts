@@ -3,7 +3,7 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { expectClose } from "../scripts/expect-close.js";
+import { expectClose, expectPrinted } from "../scripts/expect-close.js";
 import { freeNames, markdownSnippets, snippetModule, sourceSnippets, type ExportedName, type Snippet } from "../scripts/snippets.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -26,13 +26,17 @@ const snippets = [
 const options = (): ts.CompilerOptions => {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path)) as { readonly config: unknown };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  return { ...options, noUnusedLocals: false, noUnusedParameters: false };
+  return { ...options, noUnusedLocals: true, noUnusedParameters: true };
 };
+
+/** Codes of the compiler for what is declared and never read: the docstrings' examples may have it, pages that people paste from may not. */
+const unused: ReadonlySet<number> = new Set([6133, 6138, 6192, 6196, 6198, 6199, 6205]);
 
 /** Every name the packages export, by their compiled types, and the check for examples. */
 const exportedNames = (program: ts.Program): ReadonlyMap<string, ExportedName> => {
   const checker = program.getTypeChecker();
-  const names = new Map<string, ExportedName>([["expectClose", { module: "../../scripts/expect-close.js", isValue: true }]]);
+  const checks = { module: "../../scripts/expect-close.js", isValue: true };
+  const names = new Map<string, ExportedName>([["expectClose", checks], ["expectPrinted", checks]]); // prettier-ignore
   for (const name of packages) {
     const source = program.getSourceFile(join(root, "packages", name, "src", "index.ts"));
     const module = source && checker.getSymbolAtLocation(source);
@@ -73,14 +77,24 @@ const run = async (snippet: Snippet): Promise<void> => {
 const typeErrors = (program: ts.Program, checked: readonly Snippet[]): readonly string[] =>
   checked.flatMap((snippet) => {
     const source = program.getSourceFile(fileOf(snippet));
-    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(({ start = 0, messageText }) => {
-      const line = source ? source.getLineAndCharacterOfPosition(start).line + 1 : snippet.line;
-      return `${snippet.path}:${String(line)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
-    });
+    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    return found
+      .filter(({ code }) => snippet.path.endsWith(".md") || !unused.has(code))
+      .map(({ start = 0, messageText }) => {
+        const line = source ? source.getLineAndCharacterOfPosition(start).line + 1 : snippet.line;
+        return `${snippet.path}:${String(line)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+      });
   });
 
 test("every example of the documentation compiles", () => {
   expect(typeErrors(ts.createProgram([...entries, ...snippets.map(fileOf)], options(), undefined, library), snippets)).toEqual([]);
+});
+
+test("every example of a page can be pasted: it imports what it names", () => {
+  const pasted = snippets.filter(({ path }) => path.endsWith(".md"));
+  expect(
+    pasted.flatMap(({ path, line, code }) => [...freeNames(code)].filter((name) => exported.has(name)).map((name) => `${path}:${line}: ${name}`)),
+  ).toEqual([]);
 });
 
 describe("the examples of the documentation run", () => {
@@ -142,11 +156,31 @@ describe("the runner of examples", () => {
     await expect(run(planted("planted.md", page))).rejects.toThrow(/^planted\.md:9: expected 2 at flat index 0, got 1/);
   });
 
-  test("reports the file and line of a snippet that does not compile", () => {
-    const snippet = planted("wrong.md", '```ts\nconst one = 1;\nconst two: number = "2";\n```\n');
+  test("reports the file and line of a snippet that does not compile, or declares what it never reads", () => {
+    const snippet = planted("wrong.md", '```ts\nconst one = 1;\nexport const two: number = "2";\n```\n');
     expect(typeErrors(ts.createProgram([fileOf(snippet)], options()), [snippet])).toEqual([
+      "wrong.md:2: 'one' is declared but its value is never read.",
       "wrong.md:3: Type 'string' is not assignable to type 'number'.",
     ]);
+  });
+
+  test("compares what a line prints with the comment behind it, to the last digit that is written", async () => {
+    const page = (comment: string) => `# Page\n\n\`\`\`ts\nconst x = 2 / 3;\nconsole.log([x, 1]); // ${comment}\n\`\`\`\n`;
+    await run(planted("printed.md", page("[0.667, 1]: two thirds, and one")));
+    await expect(run(planted("misprinted.md", page("[0.666, 1]")))).rejects.toThrow(/^misprinted\.md:5: expected \[0\.666, 1\], got \[0\.6666/);
+    await expect(run(planted("unsaid.md", page("two thirds")))).rejects.toThrow("no value is said to be printed: two thirds");
+    expectPrinted("float32", '"float32"');
+    expectPrinted(2 / 3e8, "6.7e-9");
+    for (const [value, comment] of [
+      [2 / 3e8, "6.6e-9"],
+      ["float64", '"float32"'],
+      [[1, 2], "[1]"],
+      [1, "true"],
+      [1.6, "1"],
+    ] as const)
+      expect(() => {
+        expectPrinted(value, comment);
+      }).toThrow(`expected ${comment}`);
   });
 
   test("compares numbers within the tolerance, and shapes exactly", () => {

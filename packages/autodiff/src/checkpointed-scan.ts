@@ -74,10 +74,13 @@ export const checkpointedScan = <S>(
       const scan = createScan(run, first, n, schedule);
       return { outputs: scan.forward(), pullback: scan.pullback };
     },
-    { mayRunOpenly: true },
+    { mayRunOpenly: true, secondDerivatives },
   );
   return unflatten(form, outputs);
 };
+
+const secondDerivatives =
+  "For second derivatives use jvp of gradient, as hessianVectorProduct does, or a loop of your own over checkpoint(step), whose reverse is recorded";
 
 /** @throws ShapeError when a state does not look like the one before. */
 const checkNext = (next: Leaves, before: Leaves, i: number): Leaves => {

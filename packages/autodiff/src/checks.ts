@@ -2,7 +2,19 @@
  * @file Checks that cost time, off by default: was a tensor changed between its recording and its use in the reverse, and which operation made the first number
  * that is not finite, in the values or in the cotangents?
  */
-import { DydtError, elementsOf, formatShape, isFloat, isTensor, kernels, setInspector, unrecorded, type Operation, type Tensor } from "@dydt/tensor";
+import {
+  DydtError,
+  elementsOf,
+  formatShape,
+  isFloat,
+  isTensor,
+  kernels,
+  OptionError,
+  setInspector,
+  unrecorded,
+  type Operation,
+  type Tensor,
+} from "@dydt/tensor";
 import { setRecordedChecks, type RecordedChecks } from "./tape.js";
 
 /** A tensor that a tape keeps was changed from outside. */
@@ -28,17 +40,28 @@ export class NonFiniteOperationError extends DydtError {
 
 const own = /[\\/](packages|@dydt)[\\/](tensor|autodiff|ode|models)[\\/](src|dist)[\\/]|node:internal/;
 
-/** The innermost line of a stack that is not of this library. */
+/** Lines of the language itself, such as Array.map, which have no place in a file. */
+const native = /\(<anonymous>\)$|^<anonymous>$|\(native\)$|\[native code\]|\(index \d+\)$/;
+
+/** The innermost line of a stack that is neither of this library nor of the language. */
 const callerIn = (stack: string): string => {
   const lines = stack
     .split("\n")
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ""));
-  return lines.find((line) => line !== "" && !own.test(line)) ?? "an unknown line";
+  return lines.find((line) => line !== "" && !own.test(line) && !native.test(line)) ?? "an unknown line";
 };
 
-/** The line that is running, outside this library. */
-const presentLine = (): string => callerIn(new Error().stack ?? "");
+/** The line that is running, outside this library, however deep inside it the call is. */
+const presentLine = (): string => {
+  const usual = Error.stackTraceLimit; // ten lines in V8, fewer than lie between a rule and the caller
+  Error.stackTraceLimit = Infinity;
+  try {
+    return callerIn(new Error().stack ?? "");
+  } finally {
+    Error.stackTraceLimit = usual;
+  }
+};
 
 const isFiniteTensor = (x: Tensor): boolean => !isFloat(x.dtype) || kernels.firstNonFinite(x) < 0;
 
@@ -52,10 +75,13 @@ const firstBad = (x: Tensor): string => {
   return `${elementsOf(x)[i]} at element ${i} of shape ${formatShape(x.shape)}`;
 };
 
+/** Whether nothing that is not finite was put in. */
+const areFinite = (args: readonly unknown[]): boolean =>
+  tensorsOf(args).every(isFiniteTensor) && !args.some((arg) => typeof arg === "number" && !Number.isFinite(arg));
+
 /** @throws NonFiniteOperationError where finite arguments gave a result that is not. */
 const inspect = (operation: Operation, args: readonly unknown[], output: Tensor): void => {
-  if (isFiniteTensor(output) || !tensorsOf(args).every(isFiniteTensor)) return;
-  if (args.some((arg) => typeof arg === "number" && !Number.isFinite(arg))) return; // asked for
+  if (isFiniteTensor(output) || !areFinite(args)) return;
   const where = presentLine();
   throw new NonFiniteOperationError(
     `${operation.op} made ${firstBad(output)} of finite arguments of shapes ${shapesOf(args)}, at ${where}`,
@@ -75,15 +101,16 @@ const reverseFault = (operation: Operation, where: string, args: readonly unknow
 const noted = (operation: Operation, args: readonly unknown[]): RecordedChecks => {
   const sums = tensorsOf(args).map(hash);
   const where = presentLine();
+  let raised: unknown; // its own, which says all there is to say
   return {
     verify: () => unrecorded(() => verifyChecksum(operation.op, args, sums)),
     inspect: (given, pulled) => {
-      if (pulled === undefined || isFiniteTensor(pulled) || !isFiniteTensor(given)) return;
-      throw reverseFault(operation, where, args, `made a cotangent with ${firstBad(pulled)}`);
+      if (pulled === undefined || isFiniteTensor(pulled) || !areFinite(given) || !areFinite(args)) return;
+      throw (raised = reverseFault(operation, where, args, `made a cotangent with ${firstBad(pulled)}`));
     },
     // An error of an operation inside a reverse rule is one of the operation that the rule belongs to.
     explained: (error) =>
-      error instanceof NonFiniteOperationError && error.op !== operation.op
+      error instanceof NonFiniteOperationError && error !== raised
         ? reverseFault(operation, where, args, `made a cotangent that is not finite (${error.message})`)
         : error,
   };
@@ -94,6 +121,7 @@ const noted = (operation: Operation, args: readonly unknown[]): RecordedChecks =
  * first operation or reverse rule that makes NaN or an infinity out of finite numbers is an error, which names the operation, its shapes and the line that called it.
  *
  * @param enabled - default off, at no cost; on, small operations cost several times as much.
+ * @throws OptionError for anything but true or false.
  * @example
  * setChecks(true);
  * try {
@@ -105,6 +133,7 @@ const noted = (operation: Operation, args: readonly unknown[]): RecordedChecks =
  * }
  */
 export const setChecks = (enabled: boolean): void => {
+  if (typeof enabled !== "boolean") throw new OptionError(`setChecks got ${String(enabled)}: true or false`);
   setInspector(enabled ? inspect : null);
   setRecordedChecks(enabled ? noted : null);
 };

@@ -7,8 +7,8 @@
  *
  * **Contract.** A rule computes with tensor operations only, never from bare numbers, so that it can be differentiated again; it changes no tensor. A reverse rule
  * returns, for each argument, a cotangent of the shape and type of the argument (`undefined` for zero); a forward rule, for each argument, what its tangent
- * adds to the output's, of the shape and type of the output. The primitive itself may read `data`; nobody sees what it is made of. A rule that is missing
- * is a {@link MissingRuleError} at the first derivative that needs it. `checkGradients` compares both rules with differences and with each other.
+ * adds to the output's, of the shape and type of the output. The primitive itself may read `data`; nobody sees what it is made of. A rule that is missing,
+ * also that of one argument, is a {@link MissingRuleError} at the first derivative that needs it. `checkGradients` compares both rules with differences and with each other.
  *
  * **Example.** The logarithm of the hyperbolic cosine, y = ln cosh x, without overflow; its slope is tanh x:
  *
@@ -28,7 +28,7 @@
  * defineJvp(weigh, ["linear", "linear"]);
  * expectClose(taylor((x: Tensor) => weigh(x, x), tensor(3), [tensor(1), tensor(0)]).coefficients[1]!, 1);
  */
-import { carriedRules, DydtError, type Operation, type Primitive } from "@dydt/tensor";
+import { carriedRules, DydtError, OptionError, type Operation, type Primitive } from "@dydt/tensor";
 import type { JointRule, JvpRule, VjpRule } from "./rule.js";
 import { elementwiseRules } from "./rules/elementwise.js";
 import { indexingRules } from "./rules/indexing.js";
@@ -60,9 +60,23 @@ export const knownRule = (operation: Operation): AnyRule | null | undefined => {
   return rule === undefined ? carriedRules(operation)?.vjp : rule;
 };
 
-/** What to say where there is none. */
-export const missingRule = (operation: Operation): MissingRuleError =>
-  new MissingRuleError(`no reverse rule for ${operation.op}: call defineVjp(${operation.op}, ...) where the primitive is made`);
+/** What to say where there is none, or none of one argument. */
+export const missingRule = (operation: Operation, argument?: number): MissingRuleError => missing("reverse", "defineVjp", operation, argument);
+
+const missing = (mode: string, define: string, { op }: Operation, argument: number | undefined): MissingRuleError =>
+  new MissingRuleError(
+    argument === undefined
+      ? `no ${mode} rule for ${op}: call ${define}(${op}, ...) where the primitive is made`
+      : `no ${mode} rule for argument ${argument} of ${op}, counted from 0: give one in ${define}(${op}, [...]), or null where its derivative is zero`,
+  );
+
+/** @throws OptionError for what is neither null nor a list of rules. */
+const requireRules = (define: string, { op }: Operation, rule: unknown): void => {
+  if (rule !== null && !Array.isArray(rule))
+    throw new OptionError(
+      `${define} got ${typeof rule} for ${op}: give a list with a rule for each argument, or null where every derivative is zero`,
+    );
+};
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
 const forwardRules = new WeakMap<Operation, JvpRule<any> | null>();
@@ -71,9 +85,8 @@ const forwardRules = new WeakMap<Operation, JvpRule<any> | null>();
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
 export const definedJvp = (operation: Operation): JvpRule<any> | null | undefined => forwardRules.get(operation);
 
-/** What to say where there is no forward rule. */
-export const missingJvp = (operation: Operation): MissingRuleError =>
-  new MissingRuleError(`no forward rule for ${operation.op}: call defineJvp(${operation.op}, ...) where the primitive is made`);
+/** What to say where there is no forward rule, or none of one argument. */
+export const missingJvp = (operation: Operation, argument?: number): MissingRuleError => missing("forward", "defineJvp", operation, argument);
 
 /** Whether an operation is known to have derivative zero everywhere. */
 export const hasZeroDerivative = (operation: Operation): boolean => knownRule(operation) === null;
@@ -83,7 +96,9 @@ export const hasZeroDerivative = (operation: Operation): boolean => knownRule(op
  *
  * @param primitive - made by `primitive(name, forward)` of @dydt/tensor.
  * @param rule - per argument, the function (cotangent, output, ...args) that gives the argument's cotangent; null for constants; null in all for derivative zero.
+ * One that is left out is a MissingRuleError where its argument is differentiated.
  * @returns the primitive.
+ * @throws OptionError for a rule that is no list.
  * @example
  * const cube = defineVjp(
  *   primitive("cube", (x: Tensor) => x.mul(x).mul(x)),
@@ -92,6 +107,7 @@ export const hasZeroDerivative = (operation: Operation): boolean => knownRule(op
  * expectClose(gradient((x: Tensor) => cube(x).sum())(tensor([1, 2])), [3, 12]);
  */
 export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>, rule: VjpRule<A> | null): Primitive<A> => {
+  requireRules("defineVjp", primitive, rule);
   rules.set(primitive, rule);
   return primitive;
 };
@@ -101,8 +117,10 @@ export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>,
  *
  * @param primitive - made by `primitive(name, forward)` of @dydt/tensor.
  * @param rule - per argument "linear" where the primitive is linear in it while the others are held, or the function (tangent, output, ...args) that gives what
- * the argument's tangent adds to the output's; null for constants; null in all for derivative zero.
+ * the argument's tangent adds to the output's; null for constants; null in all for derivative zero. One that is left out is a MissingRuleError where its argument
+ * is differentiated.
  * @returns the primitive.
+ * @throws OptionError for a rule that is no list.
  * @example
  * const cube = defineJvp(
  *   primitive("cube", (x: Tensor) => x.mul(x).mul(x)),
@@ -111,6 +129,7 @@ export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>,
  * expectClose(jvp((x: Tensor) => cube(x), tensor([1, 2]), tensor([1, 1])).tangent, [3, 12]);
  */
 export const defineJvp = <A extends readonly unknown[]>(primitive: Primitive<A>, rule: JvpRule<A> | null): Primitive<A> => {
+  requireRules("defineJvp", primitive, rule);
   forwardRules.set(primitive, rule);
   return primitive;
 };

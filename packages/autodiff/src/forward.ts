@@ -11,6 +11,7 @@ import {
   leavesOf, recordingWith, sameShape, ShapeError, synchronous, unflatten, zerosLike,
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
+import { requireTangent } from "./linearize.js";
 import type { Tangent } from "./rule.js";
 
 /** What goes along with one argument; for a list of tensors a list. Undefined where all of it is zero. */
@@ -66,7 +67,7 @@ export const forward = <C extends object>({ order, tensors, map, through }: Mode
     if (result === undefined) return undefined;
     let stays = true;
     for (const one of tensors(result)) {
-      requireLike(operation, one, output);
+      requireTangent(operation, one, output);
       if (one.region !== output.region && one.region !== heap) stays = false;
     }
     return stays ? result : map(result, (one) => (one.region === output.region || one.region === heap ? one : copy(one)));
@@ -117,14 +118,6 @@ export const runAlong = <X, Y>(
       end();
     }
   });
-
-const requireLike = (operation: Operation, tangent: Tensor, output: Tensor): void => {
-  if (!sameShape(tangent.shape, output.shape) || tangent.dtype !== output.dtype)
-    throw new ShapeError(
-      `the forward rule of ${operation.op} gave a tangent of shape ${formatShape(tangent.shape)} and type ${tangent.dtype} ` +
-        `for an output of shape ${formatShape(output.shape)} and type ${output.dtype}`,
-    );
-};
 
 /** @throws ShapeError, DtypeError where tangents or coefficients do not fit the point. */
 const requireTangents = (who: string, point: readonly Tensor[], tangents: readonly Tensor[]): void =>

@@ -2,6 +2,7 @@
  * @file Gradients of scalar functions of trees.
  */
 import { copyOut, formatShape, full, inTemporaryRegion, isTensor, OptionError, ShapeError, synchronous, type Tensor } from "@dydt/tensor";
+import { requireFunctionAlone } from "./curried.js";
 import { vjp } from "./vjp.js";
 
 /** A scalar with something to carry along, which has no part in the derivative. */
@@ -38,21 +39,22 @@ const differentiate = <X, A>(f: (x: X) => Tensor | Auxiliary<A>, x: X): { readon
  *
  * @param f - from a tree of tensors to a tensor of one element.
  * @returns the function x ↦ ∂f/∂x, of the form of x. Cost: about three evaluations of f; all memory but the result is released.
- * @throws ShapeError when the value has more than one element.
+ * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element.
  * @example
  * expectClose(gradient((x: Tensor) => x.square().sum())(tensor([1, 2])), [2, 4]);
  */
-export const gradient =
-  <X>(f: (x: X) => Tensor) =>
-  (x: X): X =>
-    differentiate(f, x).gradient;
+export function gradient<X>(f: (x: X) => Tensor): (x: X) => X;
+export function gradient<X>(f: (x: X) => Tensor, ...more: readonly unknown[]): (x: X) => X {
+  requireFunctionAlone("gradient", f, more);
+  return (x) => differentiate(f, x).gradient;
+}
 
 /**
  * Value and gradient of a scalar function in one run, as a function.
  *
  * @param f - from a tree of tensors to a tensor of one element, or to `{ value, auxiliary }`: the auxiliary is handed through.
  * @returns the function x ↦ { value, gradient, auxiliary }.
- * @throws ShapeError when the value has more than one element.
+ * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element.
  * @example
  * const { value, gradient: slope } = valueAndGradient((x: Tensor) => x.sin().sum())(tensor([0]));
  * expectClose(value, 0);
@@ -60,6 +62,7 @@ export const gradient =
  */
 export function valueAndGradient<X, A>(f: (x: X) => Auxiliary<A>): (x: X) => { readonly value: Tensor; readonly auxiliary: A; readonly gradient: X };
 export function valueAndGradient<X>(f: (x: X) => Tensor): (x: X) => { readonly value: Tensor; readonly gradient: X };
-export function valueAndGradient<X, A>(f: (x: X) => Tensor | Auxiliary<A>) {
+export function valueAndGradient<X, A>(f: (x: X) => Tensor | Auxiliary<A>, ...more: readonly unknown[]) {
+  requireFunctionAlone("valueAndGradient", f, more);
   return (x: X) => differentiate(f, x);
 }

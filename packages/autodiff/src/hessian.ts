@@ -6,6 +6,7 @@
  * B. A. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6(1), 1994.
  */
 import type { Tensor } from "@dydt/tensor";
+import { requireFunctionAlone } from "./curried.js";
 import { gradient } from "./gradient.js";
 import { jacobianByColumns, type JacobianOf } from "./jacobian.js";
 import { jvp } from "./jvp.js";
@@ -33,11 +34,12 @@ export const hessianVectorProduct = <X>(f: (x: X) => Tensor, x: X, v: NoInfer<X>
  * @param f - from a tree of tensors to a tensor of one element.
  * @returns the function x ↦ ∂²f/∂x² of shape `[...x.shape, ...x.shape]`; for a tree x a tree of trees. Cost: one gradient (one for every 32 numbers in x), and
  * for each number in x about as much again; memory: at most 33 times that of a gradient.
- * @throws what {@link hessianVectorProduct} throws.
+ * @throws what {@link hessianVectorProduct} throws; OptionError for anything but the function alone.
  * @example
  * expectClose(hessian((x: Tensor) => x.at(0).square().mul(x.at(1)))(tensor([2, 3])), [[6, 4], [4, 0]]);
  */
-export const hessian =
-  <X>(f: (x: X) => Tensor) =>
-  (x: X): JacobianOf<X, X> =>
-    jacobianByColumns(gradient(f), x);
+export function hessian<X>(f: (x: X) => Tensor): (x: X) => JacobianOf<X, X>;
+export function hessian<X>(f: (x: X) => Tensor, ...more: readonly unknown[]): (x: X) => JacobianOf<X, X> {
+  requireFunctionAlone("hessian", f, more);
+  return (x) => jacobianByColumns(gradient(f), x);
+}

@@ -26,6 +26,8 @@ export interface ImplicitEquation {
   readonly transposed: (x: Tensor, g: Tensor) => Tensor;
   /** Whether `transposed` and the inverse are made of operations on x and g, so that they can be differentiated again. */
   readonly recordsReverse: boolean;
+  /** Where it is not so: what to do instead, for the message of SecondDerivativeError. Default: jvp of gradient. */
+  readonly secondDerivatives?: string;
 }
 
 /** The highest derivative that the active recorders want of what is computed openly: that of forward modes, and one for each tape. */
@@ -66,7 +68,7 @@ const refined = (found: Tensor, { residual, inverse }: ImplicitEquation): Tensor
  * expectClose(gradient((p: Tensor) => squareRoot(p))(tensor(4)), 0.25, { rtol: 1e-15 });
  */
 export const implicit = (op: string, equation: ImplicitEquation): Tensor => {
-  const { residual, find, transposed, recordsReverse } = equation;
+  const { residual, find, transposed, recordsReverse, secondDerivatives } = equation;
   const [x] = node(
     op,
     [],
@@ -81,7 +83,7 @@ export const implicit = (op: string, equation: ImplicitEquation): Tensor => {
         });
       return { outputs: [solution], pullback };
     },
-    { recordsReverse, mayRunOpenly: recordsReverse },
+    { recordsReverse, mayRunOpenly: recordsReverse, ...(secondDerivatives === undefined ? {} : { secondDerivatives }) },
   );
   return x!;
 };

@@ -2,8 +2,9 @@
  * @file The whole Jacobian: a tangent for each column along one evaluation, or a pullback for each row, whichever are fewer.
  */
 import {
-  copyOut, inTemporaryRegion, leavesOf, mapTree, reshape, stack, synchronous, tensor, unflatten, unrecorded, zeros, zerosLike, type Tensor,
+  cast, copyOut, inTemporaryRegion, leavesOf, mapTree, reshape, stack, synchronous, tensor, unflatten, unrecorded, zeros, zerosLike, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
+import { requireFunctionAlone } from "./curried.js";
 import { pushforward } from "./jvp.js";
 import { vjp } from "./vjp.js";
 
@@ -34,13 +35,16 @@ const byTensor = <T>(list: readonly T[], leaves: readonly Tensor[]): readonly (r
   return leaves.map(({ size }) => list.slice(next, (next += size)));
 };
 
-/** Columns [...y.shape] as a Jacobian [...y.shape, ...x.shape]. */
+/** Columns [...y.shape] as a Jacobian [...y.shape, ...x.shape], all of the type of y. */
 const fromColumns = (columns: readonly Tensor[], y: Tensor, x: Tensor): Tensor =>
   columns.length === 0 ? zeros([...y.shape, ...x.shape], { dtype: y.dtype }) : reshape(stack(columns, y.rank), [...y.shape, ...x.shape]);
 
-/** Rows [...x.shape] as a Jacobian [...y.shape, ...x.shape]. */
-const fromRows = (rows: readonly Tensor[], y: Tensor, x: Tensor): Tensor =>
-  rows.length === 0 ? zeros([...y.shape, ...x.shape], { dtype: x.dtype }) : reshape(stack(rows), [...y.shape, ...x.shape]);
+/** Rows [...x.shape] of the type of x as a Jacobian [...y.shape, ...x.shape] of that of y. */
+const fromRows = (rows: readonly Tensor[], y: Tensor, x: Tensor): Tensor => {
+  if (rows.length === 0) return zeros([...y.shape, ...x.shape], { dtype: y.dtype });
+  const matrix = reshape(stack(rows), [...y.shape, ...x.shape]);
+  return y.dtype === x.dtype ? matrix : cast(matrix, y.dtype);
+};
 
 const sizeOfAll = (leaves: readonly Tensor[]): number => leaves.reduce((sum, { size }) => sum + size, 0);
 
@@ -90,21 +94,24 @@ const few = 3;
 /**
  * The Jacobian of a function, as a function.
  *
- * For trees it is the tree of the value, with a tree like x in the place of each of its tensors.
+ * For trees it is the tree of the value, with a tree like x in the place of each of its tensors. What stands in that place has the element type of the tensor of the
+ * value, as a tangent has, whichever way it is computed; for integers and masks it is zeros of their type.
  *
  * Cost, with n numbers in x and m in f(x): for n ≤ 3 one evaluation that carries n tangents. Beyond, one evaluation to see m, and then for n ≤ m one that
  * carries n tangents (one for every 32 of them, so that memory is at most 33 times that of f), else a taped one with m pullbacks.
  *
  * @param f - from a tree of tensors to a tree of tensors.
- * @returns the function x ↦ ∂f/∂x of shape `[...y.shape, ...x.shape]`.
- * @throws what {@link pushforward} and {@link vjp} throw.
+ * @returns the function x ↦ ∂f/∂x of shape `[...y.shape, ...x.shape]` and of the type of y.
+ * @throws what {@link pushforward} and {@link vjp} throw; OptionError for anything but the function alone.
  * @example
  * const derivative = jacobian((x: Tensor) => stack([x.at(0).mul(x.at(1)), x.at(0).sin()]))(tensor([0, 3]));
  * expectClose(derivative, [[3, 0], [1, 0]]);
  */
-export const jacobian =
-  <X, Y>(f: (x: X) => Y) =>
-  (x: X): JacobianOf<Y, X> => {
+export function jacobian<X, Y>(f: (x: X) => Y): (x: X) => JacobianOf<Y, X>;
+export function jacobian<X, Y>(f: (x: X) => Y, ...more: readonly unknown[]): (x: X) => JacobianOf<Y, X> {
+  requireFunctionAlone("jacobian", f, more);
+  return (x) => {
     const n = sizeOfAll(leavesOf(x));
     return n <= few || n <= sizeOfValue(f, x) ? jacobianByColumns(f, x) : jacobianByRows(f, x);
   };
+}

@@ -7,7 +7,7 @@
  * known at every step. After `restart` vectors it begins anew from what it has. Sums are in float64, in ascending order, whatever the element type.
  * Y. Saad, M. H. Schultz, SIAM J. Sci. Stat. Comput. 7(3), 1986, 856–869, algorithms 3 and 4.
  */
-import { checkOptions, DydtError, formatShape, inTemporaryRegion, isFloat, OptionError, ShapeError, wrap, type Tensor } from "@dydt/tensor";
+import { checkOptions, DydtError, formatShape, inTemporaryRegion, isFloat, isTensor, OptionError, ShapeError, wrap, type Tensor } from "@dydt/tensor";
 
 /** Options of {@link gmres}. */
 export interface GmresOptions {
@@ -57,7 +57,7 @@ export class KrylovError extends DydtError {
  * @param b - `[n]`, float64 or float32.
  * @returns the solution, the number of iterations and the residual. Memory: `restart` + 2 vectors in float64. Cost: one product for each iteration, and one for
  * each restart.
- * @throws KrylovError when the tolerance is not reached, with the residual; ShapeError and OptionError for what does not fit; WatchedTensorError while somebody
+ * @throws KrylovError when the tolerance is not reached, with the residual; ShapeError and OptionError for what does not fit or is no tensor; WatchedTensorError while somebody
  * differentiates through b.
  * @example
  * const a = tensor([[4, 1], [2, 3]]);
@@ -67,6 +67,8 @@ export class KrylovError extends DydtError {
  */
 export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOptions = {}): GmresResult => {
   checkOptions("gmres", options, ["tolerance", "restart", "iterations", "guess"]);
+  if (typeof apply !== "function") throw new OptionError(`gmres needs the operator as a function v => A v, got ${typeof apply}`);
+  requireTensor("a right-hand side", b);
   if (b.rank !== 1 || !isFloat(b.dtype)) throw new ShapeError(`gmres needs a right-hand side [n] of floats, got ${b.dtype} ${formatShape(b.shape)}`);
   const n = b.size;
   const { tolerance = b.dtype === "float64" ? 1e-10 : 1e-5, restart = 50, iterations: most = Math.max(100, 10 * n), guess } = options;
@@ -77,6 +79,7 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
   ] as const)
     // prettier-ignore
     if (!Number.isInteger(value) || value < 1) throw new OptionError(`gmres got ${name} ${value}: a positive whole number is needed`);
+  if (guess !== undefined) requireTensor("a guess", guess);
   if (guess !== undefined && (guess.rank !== 1 || guess.size !== n))
     throw new ShapeError(`gmres got a guess of shape ${formatShape(guess.shape)} for a right-hand side of shape ${formatShape(b.shape)}`);
 
@@ -85,6 +88,7 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
   const product = (v: Float64Array): Float64Array =>
     inTemporaryRegion("step", () => {
       const y = apply(asTensor(v));
+      requireTensor("an operator that gives a product", y);
       if (y.rank !== 1 || y.size !== n) throw new ShapeError(`gmres needs a product of shape [${n}], got ${formatShape(y.shape)}`);
       return Float64Array.from(y.data);
     });
@@ -112,6 +116,10 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
     before = size;
     r = less(right, product(x));
   }
+};
+
+const requireTensor = (what: string, value: unknown): void => {
+  if (!isTensor(value)) throw new OptionError(`gmres needs ${what} that is a tensor [n], got ${Array.isArray(value) ? "a list" : typeof value}`);
 };
 
 /** One cycle: adds the best combination of at most `most` vectors to x, and says how many there were. */

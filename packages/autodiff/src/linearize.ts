@@ -5,7 +5,19 @@
  *
  * What a rule makes of the point alone, such as the slope of a function of each element, is made once, however many tangents go through the map.
  */
-import { add, carriedRules, isTensor, mul, zerosLike, type Operation, type Primitive, type Tensor } from "@dydt/tensor";
+import {
+  add,
+  carriedRules,
+  formatShape,
+  isTensor,
+  mul,
+  sameShape,
+  ShapeError,
+  zerosLike,
+  type Operation,
+  type Primitive,
+  type Tensor,
+} from "@dydt/tensor";
 import { definedJvp, hasZeroDerivative, missingJvp } from "./extend.js";
 import type { Along } from "./forward.js";
 import type { ArgumentTangentRule, JointJvpRule, JvpRule, SlopeRule, Tangent } from "./rule.js";
@@ -55,6 +67,16 @@ const linearizeIn = (i: number, rule: ArgumentEntry, operation: Operation, args:
   return (tangent) => mul(tangent as Tensor, slope);
 };
 
+/** @throws ShapeError where what a forward rule gave does not fit the output. */
+export const requireTangent = ({ op }: Operation, tangent: Tensor, output: Tensor): void => {
+  if (tangent.dtype === output.dtype && sameShape(tangent.shape, output.shape)) return;
+  const what: unknown = tangent;
+  throw new ShapeError(
+    `the forward rule of ${op} gave ${isTensor(what) ? `a tangent of shape ${formatShape(what.shape)} and type ${what.dtype}` : String(what)} ` +
+      `for an output of shape ${formatShape(output.shape)} and type ${output.dtype}`,
+  );
+};
+
 /** An operation at a point as the linear map from the tangents of its arguments, one at least, to that of its output; null where every derivative is zero. */
 export const linearize = (operation: Operation, args: Args, output: Tensor): ((tangents: readonly Along<Tensor>[]) => Tangent) | null => {
   const rule = jvpRuleOf(operation);
@@ -67,9 +89,17 @@ export const linearize = (operation: Operation, args: Args, output: Tensor): ((t
     for (let i = 0; i < args.length; i++) {
       const tangent = tangents[i];
       const one = entries[i];
-      if (tangent === undefined || one === null || one === undefined) continue;
+      if (tangent === undefined || one === null) continue;
+      if (one === undefined) throw missingJvp(operation, i);
       const part = (maps[i] ??= linearizeIn(i, one, operation, args, output))(tangent);
-      if (part !== undefined) sum = sum === undefined ? part : add(sum, part);
+      if (part === undefined) continue;
+      if (sum === undefined) sum = part;
+      else {
+        // Where there is one part it is looked at as the tangent of the output.
+        requireTangent(operation, sum, output);
+        requireTangent(operation, part, output);
+        sum = add(sum, part);
+      }
     }
     return sum;
   };

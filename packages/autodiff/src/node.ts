@@ -6,7 +6,7 @@
  * that mode makes of the inside: such a node runs openly where it can, and refuses where it cannot.
  */
 import {
-  activeRecorders, beginEpoch, DydtError, endEpoch, identity, isTensor, recordingWith, setSlot, slotOf,
+  activeRecorders, beginEpoch, DydtError, endEpoch, identity, isFloat, isTensor, recordingWith, setSlot, slotOf,
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { hasZeroDerivative } from "./extend.js";
@@ -20,6 +20,7 @@ export class SecondDerivativeError extends DydtError {
 
 /** What a node computes. */
 export interface NodeResult {
+  /** Any types; integers and masks have no derivative. */
   readonly outputs: readonly Tensor[];
   /** From cotangents of the outputs to cotangents of the inputs followed by those of the captured tensors. */
   readonly pullback: (cotangents: readonly Cotangent[], captured: readonly Tensor[]) => readonly Cotangent[];
@@ -39,13 +40,16 @@ const discover = (outside: readonly Recorder[], inputs: readonly Tensor[]): Disc
   const epoch = beginEpoch();
   const captured: Tensor[] = [];
   const watchedOutside = (x: Tensor): boolean => outside.some((recorder) => recorder.watches(x));
-  for (const x of inputs) if (watchedOutside(x)) setSlot(x, epoch, 0);
+  for (const x of inputs) if (isFloat(x.dtype) && watchedOutside(x)) setSlot(x, epoch, 0);
   const reads = (x: Tensor): boolean => {
     if (slotOf(x, epoch) >= 0) return true;
-    if (!watchedOutside(x)) return false;
+    if (!isFloat(x.dtype) || !watchedOutside(x)) return false;
     setSlot(x, epoch, 0);
     captured.push(x);
     return true;
+  };
+  const follow = (y: Tensor): void => {
+    if (isFloat(y.dtype)) setSlot(y, epoch, 0);
   };
   return {
     epoch,
@@ -60,17 +64,25 @@ const discover = (outside: readonly Recorder[], inputs: readonly Tensor[]): Disc
         if (isTensor(arg)) watched = reads(arg) || watched;
         else if (Array.isArray(arg)) for (const x of arg as readonly unknown[]) if (isTensor(x)) watched = reads(x) || watched;
       }
-      if (watched) for (const y of isTensor(output) ? [output] : output) setSlot(y, epoch, 0);
+      if (!watched) return;
+      if (!isTensor(output)) for (const y of output) follow(y);
+      else follow(output);
     },
   };
 };
 
 /** What a node can do besides being pulled back through. */
 export interface NodeOptions {
-  /** Whether the pullback is made of operations on its cotangents, inputs and captured tensors, so that it can be differentiated again. Default false. */
+  /**
+   * Whether the pullback is made of operations on its cotangents, inputs, captured tensors and outputs, so that it can be differentiated again: the outputs are
+   * then watched as they are, and must be new tensors. Default false: outputs that nothing shows to be computed from what is watched are handed out under new
+   * headers, so that a constant that is returned stays one for its owner.
+   */
   readonly recordsReverse?: boolean;
   /** Whether `forward` is made of operations that may as well be recorded one by one, with the same derivatives. Default false. */
   readonly mayRunOpenly?: boolean;
+  /** A sentence for {@link SecondDerivativeError}: what to do instead. Default: jvp of gradient. */
+  readonly secondDerivatives?: string;
 }
 
 /** Whether a derivative flows to a recorder through x, or through what forward modes carry along with it. */
@@ -85,16 +97,15 @@ const isMixed = (active: readonly Recorder[]): boolean => {
   return first >= 0 && active.slice(first).some((recorder) => !seesNode(recorder));
 };
 
-const differentiateLoop =
-  "For second derivatives use jvp of gradient, as hessianVectorProduct does, or solve with directAdjoint(), or differentiate a loop over integrate(...): both record every operation";
+const forwardOverReverse = "For second derivatives use jvp of gradient, as hessianVectorProduct does";
 
 /** @throws SecondDerivativeError where a tape needs the derivative of what a forward mode inside of it carries through the node. */
-const refuseMixed = (name: string, active: readonly Recorder[], modes: readonly Recorder[], read: readonly Tensor[]): void =>
+const refuseMixed = (name: string, advice: string, active: readonly Recorder[], modes: readonly Recorder[], read: readonly Tensor[]): void =>
   active.forEach((mode, i) => {
     if (seesNode(mode) || !read.some((x) => mode.watches(x))) return;
     if (active.slice(0, i).some((tape) => seesNode(tape) && read.some((x) => reaches(tape, x, modes))))
       throw new SecondDerivativeError(
-        `${name} cannot be differentiated in reverse mode outside of forward mode: what forward mode computes inside is not recorded. ${differentiateLoop}`,
+        `${name} cannot be differentiated in reverse mode outside of forward mode: what forward mode computes inside is not recorded. ${advice}`,
       );
   });
 
@@ -110,25 +121,33 @@ export const node = (
   name: string,
   inputs: readonly Tensor[],
   forward: () => NodeResult,
-  { recordsReverse = false, mayRunOpenly = false }: NodeOptions = {},
+  { recordsReverse = false, mayRunOpenly = false, secondDerivatives = forwardOverReverse }: NodeOptions = {},
 ): readonly Tensor[] => {
   const active = activeRecorders();
   const outside = active.filter(seesNode);
   if (outside.length === 0 || (mayRunOpenly && isMixed(active))) return forward().outputs;
   const modes = active.filter((recorder) => !seesNode(recorder));
-  if (modes.length > 0) refuseMixed(name, active, modes, inputs);
+  if (modes.length > 0) refuseMixed(name, secondDerivatives, active, modes, inputs);
   const discovery = discover(active, inputs);
   let result: NodeResult;
+  let followed: readonly boolean[];
   try {
     result = recordingWith([...modes, discovery], forward);
-    for (const y of result.outputs) discovery.reads(y); // a watched tensor may be handed through without any operation
+    followed = result.outputs.map(discovery.reads); // a watched tensor may be handed through without any operation
   } finally {
     endEpoch(discovery.epoch);
   }
-  if (modes.length > 0) refuseMixed(name, active, modes, [...inputs, ...discovery.captured]);
+  if (modes.length > 0) refuseMixed(name, secondDerivatives, active, modes, [...inputs, ...discovery.captured]);
   const captured = modes.length === 0 ? discovery.captured : discovery.captured.filter((x) => outside.some((recorder) => recorder.watches(x)));
   const all = [...inputs, ...captured];
-  const outputs = recordingWith(modes, () => result.outputs.map((y) => (all.includes(y) ? identity(y) : y)));
+  const taken = new Set(all);
+  // Each output under a header that only this node marks: not that of an input, of another output, or of a constant that somebody else holds.
+  const headerOf = (y: Tensor, i: number): Tensor => {
+    if (taken.has(y) || !(recordsReverse || followed[i] === true)) return identity(y);
+    taken.add(y);
+    return y;
+  };
+  const outputs = recordingWith(modes, () => result.outputs.map(headerOf));
   const operation: CustomOperation & Operation = {
     op: name,
     pullback: (cotangents) => {
@@ -137,7 +156,7 @@ export const node = (
       const passing = watching.filter((recorder) => !seesNode(recorder));
       const again = (recorder: Recorder): boolean => [...cotangents, ...all].some((x) => x !== undefined && reaches(recorder, x, passing));
       if (watching.some((recorder) => seesNode(recorder) && again(recorder)))
-        throw new SecondDerivativeError(`${name} can be differentiated only once: its reverse pass is not recorded. ${differentiateLoop}`);
+        throw new SecondDerivativeError(`${name} can be differentiated only once: its reverse pass is not recorded. ${secondDerivatives}`);
       return recordingWith(passing, () => result.pullback(cotangents, captured));
     },
   };

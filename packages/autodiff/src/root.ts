@@ -10,13 +10,13 @@
  */
 import {
   checkOptions, concat, DtypeError, DydtError, elementsOf, identity, inTemporaryRegion, isFloat, leavesOf, linearSolve, OptionError, primitive, reshape, ShapeError,
-  split, sub, synchronous, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
+  SingularMatrixError, split, sub, synchronous, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
 } from "@dydt/tensor"; // prettier-ignore
 import { jvp } from "./jvp.js";
 import { defineJvp } from "./extend.js";
 import { implicit, wantedOrder } from "./implicit.js";
 import { jacobianByRows } from "./jacobian.js";
-import { gmres, norm, type GmresOptions } from "./krylov.js";
+import { gmres, KrylovError, norm, type GmresOptions } from "./krylov.js";
 import { vjp } from "./vjp.js";
 
 /** Options of {@link root}. */
@@ -111,6 +111,8 @@ export const root = <X>(residual: (x: X) => unknown, guess: X & TreeOf<X>, optio
     },
     transposed: (x, g) => (dense ? linearSolve(jacobianByRows(system, x), g, { transposed: true }) : transposedSolve(system, x, g, settings)),
     recordsReverse: dense,
+    secondDerivatives:
+      'For second derivatives use jvp of gradient, as hessianVectorProduct does, or let root take solver: "dense", whose reverse is recorded',
   });
   return unflatten(form, separate(solution));
 };
@@ -178,7 +180,7 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
     try {
       delta = update(x, r);
     } catch (error) {
-      if (!(error instanceof DydtError)) throw error;
+      if (!(error instanceof SingularMatrixError || error instanceof KrylovError)) throw error;
       throw fail(`its Jacobian could not be inverted (${error.message})`, error);
     }
     if (norm(delta) <= tolerance * norm(x)) return x.map((e, i) => e - delta[i]!);

@@ -8,10 +8,10 @@
  */
 import {
   activeRecorders, add, beginEpoch, DtypeError, endEpoch, formatShape, isFloat, isTensor, kernels, sameShape, setSlot, ShapeError, slotOf,
-  type Operation, type Recorder, type Tensor,
+  type DydtError, type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { knownRule, missingRule } from "./extend.js";
-import type { Cotangent, JointRule, VjpRule, Wanted } from "./rule.js";
+import type { ArgumentRule, Cotangent, JointRule, VjpRule, Wanted } from "./rule.js";
 
 /** An operation with a pullback of its own instead of a rule, and any number of outputs. */
 export interface CustomOperation extends Operation {
@@ -47,8 +47,8 @@ interface Applied {
 export interface RecordedChecks {
   /** Called before its arguments are used in the reverse. */
   readonly verify: () => void;
-  /** Looks at the cotangent of an argument, beside that of the output. */
-  readonly inspect: (given: Tensor, pulled: Cotangent) => void;
+  /** Looks at the cotangent of an argument, beside those of the outputs. */
+  readonly inspect: (given: readonly Cotangent[], pulled: Cotangent) => void;
   /** An error of its reverse rule, with what is known of it. */
   readonly explained: (error: unknown) => unknown;
 }
@@ -120,7 +120,8 @@ export class Tape implements Recorder {
       else if (Array.isArray(arg)) for (const x of arg as readonly unknown[]) if (isTensor(x)) watched = this.#reads(x) || watched;
     }
     const rule = watched ? ruleOf(operation) : null;
-    if (rule === null) {
+    const single = isTensor(output);
+    if (rule === null || (single && !isFloat(output.dtype))) {
       this.#inputSlots.length = firstInput;
       return;
     }
@@ -134,8 +135,11 @@ export class Tape implements Recorder {
       firstInput,
       checks: noting === null ? undefined : noting(operation, args),
     });
-    if (isTensor(output)) setSlot(output, this.epoch, this.#slots++);
-    else for (const y of output) setSlot(y, this.epoch, this.#slots++);
+    if (single) setSlot(output, this.epoch, this.#slots++);
+    else {
+      for (let i = 0; i < output.length; i++) if (isFloat(output[i]!.dtype)) setSlot(output[i]!, this.epoch, slot + i);
+      this.#slots += output.length;
+    }
   };
 
   /** Ends the recording; the tape can still be walked back, any number of times. */
@@ -181,7 +185,10 @@ export class Tape implements Recorder {
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
       checks?.verify();
       const pulled = (rule as CustomOperation).pullback(cotangents);
-      for (let i = 0; i < pulled.length; i++) give(held, this.#inputSlots[firstInput + i]!, pulled[i], false);
+      for (let i = 0; i < pulled.length; i++) {
+        const to = this.#inputSlots[firstInput + i]!;
+        if (to >= 0) give(held, to, checked(applied, applied.args[i] as Tensor, cotangents, pulled[i]), false);
+      }
       return;
     }
     const cotangent = held.cotangents[slot];
@@ -235,12 +242,13 @@ export class Tape implements Recorder {
       const arg = args[i];
       if (isTensor(arg)) {
         const to = this.#inputSlots[input++]!;
-        if (to >= 0) give(held, to, checked(applied, arg, cotangent, rules[i]?.(cotangent, output, ...args) as Cotangent), false);
+        if (to >= 0)
+          give(held, to, checked(applied, arg, cotangent, argumentRule(applied, rules, i)?.(cotangent, output, ...args) as Cotangent), false);
       } else if (Array.isArray(arg)) {
         const tensors = (arg as readonly unknown[]).filter(isTensor);
         const slots = tensors.map(() => this.#inputSlots[input++]!);
         if (slots.some((to) => to >= 0)) {
-          const parts = rules[i]?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
+          const parts = argumentRule(applied, rules, i)?.(cotangent, output, ...args) as readonly Cotangent[] | undefined;
           slots.forEach((to, j) => give(held, to, checked(applied, tensors[j]!, cotangent, parts?.[j]), false));
         }
       }
@@ -248,11 +256,24 @@ export class Tape implements Recorder {
   }
 }
 
-const checked = ({ operation, checks }: Applied, x: Tensor, given: Tensor, cotangent: Cotangent): Cotangent => {
-  if (cotangent !== undefined && !sameShape(cotangent.shape, x.shape))
-    throw new ShapeError(
-      `the reverse rule of ${operation.op} gave a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`,
-    );
-  checks?.inspect(given, cotangent);
+/** The rule of a watched argument; null for a constant. @throws MissingRuleError where it was left out: a zero would be silent. */
+const argumentRule = ({ operation }: Applied, rules: VjpRule<readonly unknown[]>, i: number): ArgumentRule<readonly unknown[]> | null => {
+  const rule = rules[i];
+  if (rule === undefined) throw missingRule(operation, i);
+  return rule;
+};
+
+const checked = ({ operation, checks }: Applied, x: Tensor, given: Tensor | readonly Cotangent[], cotangent: Cotangent | null): Cotangent => {
+  if (cotangent === undefined) return undefined;
+  if (cotangent?.dtype !== x.dtype || !sameShape(cotangent.shape, x.shape)) throw misfit(operation, x, cotangent);
+  checks?.inspect(isTensor(given) ? [given] : given, cotangent);
   return cotangent;
+};
+
+const misfit = ({ op }: Operation, x: Tensor, cotangent: unknown): DydtError => {
+  const what = `the reverse rule of ${op} gave`;
+  if (!isTensor(cotangent)) return new ShapeError(`${what} ${String(cotangent)} as a cotangent: return a tensor, or undefined for zero`);
+  return sameShape(cotangent.shape, x.shape)
+    ? new DtypeError(`${what} a cotangent of type ${cotangent.dtype} for an argument of type ${x.dtype}: convert with cast`)
+    : new ShapeError(`${what} a cotangent of shape ${formatShape(cotangent.shape)} for an argument of shape ${formatShape(x.shape)}`);
 };

@@ -102,7 +102,7 @@ const through = (operation: Operation, args: readonly unknown[], jets: readonly 
   const rule = jvpRuleOf(operation);
   if (rule === null) return undefined;
   const kinds = typeof rule === "function" ? [] : given.flatMap((jet, i) => (jet === undefined ? [] : [(rule as readonly unknown[])[i]]));
-  const moving = kinds.filter((kind) => kind !== null && kind !== undefined);
+  const moving = kinds.filter((kind) => kind !== null); // one that is left out has no Taylor rule either: nested forward mode refuses it
   if (typeof rule !== "function" && moving.length === 0) return undefined;
   if (moving.length > 0 && moving.every((kind) => kind === "linear")) {
     if (kinds.length === 1) return coefficientwise(operation, args, given, output, order);

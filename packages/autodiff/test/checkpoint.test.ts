@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { meterBytes, random, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { checkGradients, checkpoint, gradient, vjp } from "@dydt/autodiff";
+import { argMax, meterBytes, random, tensor, where, zeros, type Tensor } from "@dydt/tensor";
+import { checkGradients, checkpoint, checkpointedScan, gradient, root, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
 const at = tensor([0.4, -0.9]);
@@ -25,6 +25,44 @@ describe("checkpoint", () => {
     const nested = checkpoint((x: Tensor) => inner(inner(x)).add(x));
     expectClose(second(nested), second((x) => body(body(x)).add(x)), { rtol: 1e-13 }); // prettier-ignore
     expect(checkGradients((x: Tensor) => nested(x).sum(), at, { order: 2 }).passed).toBe(true);
+  });
+
+  test("takes integers and masks as arguments", () => {
+    const x = tensor([1, 2]);
+    const chosen = checkpoint((y: Tensor, m: Tensor) => where(m, y.square(), y));
+    expectClose(gradient((y: Tensor) => chosen(y, y.greater(1)).sum())(x), [1, 4]);
+    const taken = checkpoint((i: Tensor, y: Tensor) => y.take(i).square());
+    expectClose(gradient((y: Tensor) => taken(tensor([1, 1], { dtype: "int32" }), y).sum())(x), [0, 8]);
+    expectClose(gradient((y: Tensor) => gradient((z: Tensor) => chosen(z, z.greater(1)).square().sum())(y).sum())(x), [2, 48]);
+  });
+
+  test("gives integers and masks out, whose numbers may be read and which others may close over", () => {
+    const x = tensor([1, 2]);
+    const state = { h: x, n: tensor(0, { dtype: "int32" }) };
+    const largest = checkpoint((y: Tensor) => ({ squares: y.square(), at: argMax(y), above: y.greater(1) }));
+    const slope = (f: (made: { readonly squares: Tensor; readonly at: Tensor; readonly above: Tensor }) => Tensor): Tensor =>
+      gradient((y: Tensor) => f(largest(y)).sum())(x);
+    expectClose(slope(({ squares, at: i, above }) => squares.take(i).add(i.toArray() as number).add(above.cast("float64").sum())), [0, 4]); // prettier-ignore
+    expectClose(
+      slope(({ squares, at: i, above }) => checkpoint(() => where(above, squares.take(i), 0))()),
+      [0, 4],
+    );
+    expectClose(
+      slope(({ squares, at: i }) => root((z: Tensor) => z.sub(squares.take(i)), tensor(1))),
+      [0, 4],
+    );
+    expectClose(slope(({ squares, at: i }) => checkpointedScan(({ h, n }: typeof state) => ({ h: h.add(squares.take(i)), n: n.add(1) }), state, 3).h), [0, 24]); // prettier-ignore
+  });
+
+  test("leaves a constant that it returns to its owner", () => {
+    const held = tensor([5, 6]);
+    const both = checkpoint((y: Tensor) => ({ square: y.square(), held }));
+    const f = (x: Tensor): Tensor => {
+      const [first, second] = [both(x), both(x.mul(2))];
+      expect(held.toArray()).toEqual([5, 6]);
+      return first.square.mul(second.held).add(second.square.mul(first.held)).sum();
+    };
+    expectClose(gradient(f)(tensor([1, 2])), [50, 120]);
   });
 
   test("finds the tensors that its function closes over", () => {

@@ -1,6 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { activeRecorders, AsynchronousBodyError, random, tensor, unflatten, type Tensor } from "@dydt/tensor";
-import { checkGradients, checkpoint, custom, gradient, node, SecondDerivativeError, UndeclaredInputError, vjp } from "@dydt/autodiff";
+import {
+  activeRecorders,
+  argMax,
+  AsynchronousBodyError,
+  DtypeError,
+  OptionError,
+  random,
+  scatterAdd,
+  ShapeError,
+  tensor,
+  unflatten,
+  zeros,
+  type Tensor,
+} from "@dydt/tensor";
+import { checkGradients, checkpoint, custom, gradient, jvp, node, SecondDerivativeError, UndeclaredInputError, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
 const at = tensor([0.4, -0.9]);
@@ -96,6 +109,103 @@ describe("custom", () => {
   test("an output that is one of the inputs keeps both derivatives apart", () => {
     const passing = (x: Tensor): Tensor => custom(x, () => ({ outputs: x, pullback: (cotangent: Tensor) => cotangent.mul(10) }));
     expectClose(gradient((x: Tensor) => passing(x).add(x).sum())(at), [11, 11]);
+  });
+});
+
+describe("what a custom node is given and returns is looked at", () => {
+  const tripled = (pullback: (c: Tensor) => unknown) => (x: Tensor) => custom(x, () => ({ outputs: x.mul(3), pullback: pullback as (c: Tensor) => Tensor })); // prettier-ignore
+  const slope = (f: (x: Tensor) => Tensor) => (): Tensor => gradient((x: Tensor) => f(x).sum())(at);
+
+  test.each([Infinity, -Infinity, NaN])("an output of %d that nobody uses does not touch the gradient", (value) => {
+    const f = (x: Tensor): Tensor => {
+      const [a] = custom([x], () => ({
+        outputs: [x.mul(3), x.mul(0).add(value)] as readonly Tensor[],
+        pullback: ([first, second]) => [first!.mul(3).add(second!)],
+      }));
+      return a!;
+    };
+    expectClose(slope(f)(), [3, 3]);
+  });
+
+  test("a cotangent of another shape or type is an error that names the node", () => {
+    expect(slope(tripled((c) => c.sum()))).toThrow(ShapeError);
+    expect(slope((x) => tripled((c) => c.sum())(x).add(x))).toThrow(
+      "the reverse rule of custom gave a cotangent of shape [] for an argument of shape [2]",
+    );
+    expect(slope(tripled((c) => c.cast("float32")))).toThrow(DtypeError);
+    expect(slope(tripled((c) => c.cast("float32")))).toThrow(
+      "the reverse rule of custom gave a cotangent of type float32 for an argument of type float64",
+    );
+  });
+
+  test("so is what is no tree of cotangents", () => {
+    for (const [wrong, message] of [
+      [undefined, "undefined at its root"],
+      [3, "a number at its root"],
+      [[at], "a list at its root"],
+    ] as const) {
+      expect(slope(tripled(() => wrong))).toThrow(ShapeError);
+      expect(slope(tripled(() => wrong))).toThrow(`the pullback of custom must return cotangents of the form of its inputs, zerosLike(x) where there is none, but a tree of tensors holds ${message}`); // prettier-ignore
+    }
+    expect(slope(tripled(async (c) => Promise.resolve(c)))).toThrow(AsynchronousBodyError);
+  });
+
+  test("a forward without outputs or a pullback is refused, watched or not", () => {
+    const wrong = [() => undefined, () => null, () => 3, () => ({ outputs: at }), () => ({ pullback: () => at }), "forward"] as never[];
+    for (const forward of wrong) {
+      expect(() => custom(at, forward)).toThrow(OptionError);
+      expect(slope((x) => custom(x, forward))).toThrow(/^custom(\(| needs a forward that returns \{ outputs, pullback \})/);
+    }
+    expect(() => custom(at, (async () => Promise.resolve({ outputs: at, pullback: () => at })) as never)).toThrow(AsynchronousBodyError);
+  });
+
+  test("integers and masks go in and out without derivatives", () => {
+    const i = tensor([1, 1], { dtype: "int32" });
+    const taken = (x: Tensor): Tensor => {
+      const { picked, place } = custom({ x, i }, () => ({
+        outputs: { picked: x.take(i), place: argMax(x) },
+        pullback: ({ picked: c }) => ({ x: scatterAdd(zeros([2]), i, c, 0), i }),
+      }));
+      expect(place.toArray()).toBe(0);
+      return picked.add(x.take(place));
+    };
+    expectClose(slope(taken)(), [2, 2]);
+  });
+
+  test("a constant that is an output stays a constant for its owner, and serves two nodes", () => {
+    const held = tensor([5, 6]);
+    const through = (x: Tensor): Tensor => custom(x, () => ({ outputs: held, pullback: (c: Tensor) => c }));
+    const f = (x: Tensor): Tensor => {
+      const sum = through(x)
+        .mul(2)
+        .add(through(x.mul(10)).mul(3));
+      expect(held.toArray()).toEqual([5, 6]);
+      return sum;
+    };
+    expectClose(slope(f)(), [32, 32]);
+    expectClose(slope((x) => through(x).mul(through(x.mul(10))))(), [55, 66]);
+  });
+
+  test("one tensor as two outputs is two, each with its cotangent", () => {
+    const f = (x: Tensor): Tensor => {
+      const [a, b] = custom([x], () => {
+        const y = x.mul(1);
+        return { outputs: [y, y] as readonly Tensor[], pullback: ([first, second]) => [first!.add(second!.mul(10))] };
+      });
+      return a!.mul(3).add(b!.mul(5));
+    };
+    expectClose(slope(f)(), [53, 53]);
+  });
+
+  test("a second derivative says what to do for this node", () => {
+    const twice = (): unknown => gradient((x: Tensor) => gradient((y: Tensor) => square(y).sum())(x).sum())(at);
+    expect(twice).toThrow("give a primitive its rules with defineVjp and defineJvp");
+    expect(twice).not.toThrow("directAdjoint");
+    expect(() => gradient((x: Tensor) => jvp(square, x, at).tangent.sum())(at)).toThrow("give a primitive its rules with defineVjp and defineJvp");
+    const other = (x: Tensor): Tensor => node("other", [x], () => ({ outputs: [x.mul(1)], pullback: ([c]) => [c] }))[0]!;
+    expect(() => gradient((x: Tensor) => gradient((y: Tensor) => other(y).mul(x).sum())(x).sum())(at)).toThrow(
+      /^other can be differentiated only once: its reverse pass is not recorded\. For second derivatives use jvp of gradient, as hessianVectorProduct does$/,
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { activeRecorders, AsynchronousBodyError, DtypeError, OptionError, random, ShapeError, stack, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { gradient, stopGradient, valueAndGradient, vjp } from "@dydt/autodiff";
+import { checkpoint, gradient, hessian, jacobian, stopGradient, valueAndGradient, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
 interface Layer {
@@ -154,4 +154,24 @@ test("a chain of 100,000 operations is reversed without deep recursion", () => {
     return y.sum();
   })(tensor([3]));
   expectClose(slope, [1]);
+});
+
+describe.each(Object.entries({ gradient, valueAndGradient, jacobian, hessian, checkpoint }))("%s", (name, derivative) => {
+  const call = derivative as unknown as (...args: readonly unknown[]) => unknown;
+
+  test("called with the point as well says that it takes the function alone", () => {
+    expect(() => call((x: Tensor) => x.sum(), tensor([1]))).toThrow(OptionError);
+    expect(() => call((x: Tensor) => x.sum(), tensor([1]))).toThrow(
+      `${name} takes the function alone, and got 2 arguments: call it as ${name}(f)(x)`,
+    );
+  });
+
+  test("called without a function says how it is called", () => {
+    expect(() => call(tensor([1]))).toThrow(`${name} got object in the place of a function: call it as ${name}(f)(x)`);
+  });
+  test("takes its place in map over a list of functions", () => {
+    const list = [(x: Tensor): Tensor => x.square().sum()];
+    const mapped = list.map((f, i, all) => call(f, i, all));
+    expect(mapped.map((made) => typeof made)).toEqual(["function"]);
+  });
 });

@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { beginEpoch, concat, endEpoch, random, recordingWith, stack, tensor, zeros, type Recorder, type Tensor } from "@dydt/tensor";
+import {
+  any,
+  arange,
+  argMax,
+  beginEpoch,
+  concat,
+  endEpoch,
+  random,
+  recordingWith,
+  stack,
+  tensor,
+  zeros,
+  type Recorder,
+  type Tensor,
+} from "@dydt/tensor";
 import { gradient, hessian, hessianVectorProduct, jacobian, jvp, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
@@ -83,6 +97,31 @@ describe("jacobian", () => {
     expect(jacobian((x: Tensor) => concat([x, tensor([1])]))(zeros([0])).shape).toEqual([1, 0]);
     expect(jacobian((x: Tensor) => x.slice([[0, 0]]))(tensor([1, 2])).shape).toEqual([0, 2]);
     expect(jacobian((x: Tensor) => x.cast("float64"))(tensor([1], { dtype: "float32" })).dtype).toBe("float64");
+  });
+
+  test.each([2, 3, 4, 5])("has the type of the value, by columns and by rows (%d numbers)", (n) => {
+    for (const [from, to] of [
+      ["float64", "float32"],
+      ["float32", "float64"],
+    ] as const) {
+      // prettier-ignore
+      const x = arange(n).cast(from);
+      const sum = jacobian((y: Tensor) => y.cast(to).square().sum())(x);
+      expect(sum.dtype).toBe(to);
+      expectClose(sum, arange(n).mul(2).cast(to));
+      expect(jacobian((y: Tensor) => y.cast(to))(x).dtype).toBe(to);
+      const kinds = jacobian((y: Tensor) => ({
+        place: argMax(y),
+        above: any(y.greater(1)),
+        none: y
+          .sum()
+          .reshape([1])
+          .slice([[0, 0]]),
+      }))(x);
+      expect([kinds.place.dtype, kinds.above.dtype, kinds.none.dtype]).toEqual(["int32", "bool", from]);
+      expect([kinds.place, kinds.above].map((j) => j.cast("float64").abs().sum().item())).toEqual([0, 0]);
+      expect(kinds.none.shape).toEqual([0, n]);
+    }
   });
 
   test("nests: the Jacobian of a Jacobian has all second derivatives, whichever mode is outside", () => {

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { cast, DtypeError, primitive, ShapeError, tensor, where, greater, WatchedTensorError, type Tensor } from "@dydt/tensor";
+import { describe, expect, test, vi } from "vitest";
+import { cast, DtypeError, OptionError, primitive, ShapeError, tensor, where, greater, WatchedTensorError, type Tensor } from "@dydt/tensor";
 import { checkGradients, defineJvp, defineVjp, gradient, jvp, MissingRuleError, taylor } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
@@ -53,6 +53,21 @@ describe("a primitive of one's own", () => {
     expectClose(jvp((x: Tensor) => own(tensor(2)).mul(x), tensor(1), tensor(1)).tangent, 8); // not reached by a derivative
   });
 
+  test("without one for an argument that moves names it, in Taylor mode too", () => {
+    const product = defineJvp(
+      primitive("product", (a: Tensor, b: Tensor) => a.mul(b)),
+      ["linear"] as unknown as null,
+    );
+    expect(jvp((a: Tensor) => product(a, tensor(3)), tensor(2), tensor(1)).tangent.item()).toBe(3);
+    const missing = "no forward rule for argument 1 of product, counted from 0: give one in defineJvp(product, [...]), or null";
+    expect(() => jvp((a: Tensor) => product(a, a), tensor(2), tensor(1))).toThrow(MissingRuleError);
+    expect(() => jvp((a: Tensor) => product(a, a), tensor(2), tensor(1))).toThrow(missing);
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    expect(() => taylor((a: Tensor) => product(tensor(3), a), tensor(2), [tensor(1)])).toThrow(missing);
+    warn.mockRestore();
+    expect(() => defineJvp(product, "linear" as unknown as null)).toThrow(OptionError);
+  });
+
   test("has one by defineJvp, which the check compares with the reverse rule", () => {
     const own = defineJvp(withVjp(), [(t, _y, x) => t.mul(x.square().mul(3))]);
     expectClose(jvp(own, tensor(2), tensor(1)).tangent, 12);
@@ -73,6 +88,17 @@ describe("a primitive of one's own", () => {
     expectClose(jvp(f, [tensor(1), tensor(2), tensor(3)], [tensor(10), tensor(0), tensor(1)]).tangent, 38);
     expectClose(taylor(f, [tensor(1), tensor(2), tensor(3)], [[tensor(10), tensor(0), tensor(1)], [tensor(0), tensor(0), tensor(0)]]).coefficients[1]!, 10); // prettier-ignore
     expect(jvp((x: Tensor) => defineJvp(cube(), null)(x), tensor(2), tensor(1)).tangent.item()).toBe(0);
+  });
+
+  test("with a rule whose parts fit in their sum alone is found out", () => {
+    const product = (rule: unknown) =>
+      defineJvp(primitive("product", (x: Tensor, y: Tensor) => x.mul(y)), [rule, "linear"] as never); // prettier-ignore
+    const run = (rule: unknown) => (): Tensor => jvp((x: Tensor) => product(rule)(x, x), tensor([1, 2]), tensor([1, 1])).tangent;
+    expectClose(run("linear")(), [2, 4]);
+    const message = "the forward rule of product gave a tangent of shape [] and type float64 for an output of shape [2] and type float64";
+    expect(run((t: Tensor) => t.sum())).toThrow(message);
+    expect(run((t: Tensor) => t.sum())).toThrow(ShapeError);
+    expect(run(() => 1)).toThrow("the forward rule of product gave 1 for an output of shape [2]");
   });
 
   test("with a rule of the wrong shape or type is found out", () => {

@@ -33,6 +33,15 @@ describe("gmres", () => {
     expectClose(gmres(by(few), tensor([1, 0, 0, 0]), { tolerance: 0 }).x, [0.5, 0, 0, 0]);
   });
 
+  test("what is no function, or no tensor, is refused by name", () => {
+    const b = tensor([1, 2]);
+    expect(() => gmres((() => 3) as never, b)).toThrow(OptionError);
+    expect(() => gmres((() => 3) as never, b)).toThrow("gmres needs an operator that gives a product that is a tensor [n], got number");
+    expect(() => gmres(eye(2) as never, b)).toThrow(OptionError);
+    expect(() => gmres((v) => v, [1, 2] as never)).toThrow("gmres needs a right-hand side that is a tensor [n], got a list");
+    expect(() => gmres((v) => v, b, { guess: [1, 2] as never })).toThrow("gmres needs a guess that is a tensor [n], got a list");
+  });
+
   test("begins where it is told", () => {
     const a = tensor([[4, 1], [2, 3]]); // prettier-ignore
     const { x } = gmres(by(a), tensor([1, 2]));

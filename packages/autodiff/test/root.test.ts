@@ -8,6 +8,8 @@ import {
   hessianVectorProduct,
   implicit,
   jvp,
+  KrylovError,
+  MissingRuleError,
   NewtonError,
   revolve,
   root,
@@ -15,7 +17,9 @@ import {
   taylor,
   vjp,
 } from "@dydt/autodiff";
-import { DtypeError, eye, leavesOf, linearSolve, meterBytes, OptionError, random, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
+import {
+  DtypeError, eye, leavesOf, linearSolve, meterBytes, OptionError, primitive, random, ShapeError, SingularMatrixError, stack, tensor, WatchedTensorError, zeros, type Tensor,
+} from "@dydt/tensor"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
 
 const solvers = ["dense", "gmres"] as const;
@@ -261,6 +265,27 @@ describe("root", () => {
   test("sees through nodes inside the residual that can be differentiated once", () => {
     const cubed = (x: Tensor) => custom(x, () => ({ outputs: x.mul(1), pullback: (g: Tensor) => g }));
     expectClose(gradient((p: Tensor) => root((x: Tensor) => cubed(x).mul(p).sub(6), tensor(1)))(tensor(3)), -2 / 3, { rtol: 1e-12 });
+  });
+
+  test.each(solvers)("by %s an error of the residual stays what it is: only a Jacobian that is singular asks for a nearer guess", (solver) => {
+    const at = tensor([1, 2]);
+    const opaque = primitive("opaque", (x: Tensor) => x.square());
+    const once = (x: Tensor) => custom(x, () => ({ outputs: x.mul(2), pullback: (g: Tensor) => g.mul(2) }));
+    const run = (residual: (x: Tensor) => Tensor) => () => root(residual, at, { solver });
+    expect(run((x) => opaque(x).sub(4))).toThrow(MissingRuleError);
+    expect(run((x) => tensor(x.toArray() as number[]).sub(4))).toThrow(WatchedTensorError);
+    expect(run((x) => gradient((y: Tensor) => once(y).mul(x).sum())(x).sub(gradient((y: Tensor) => gradient((z: Tensor) => once(z).square().sum())(y).sum())(x)))).toThrow(SecondDerivativeError); // prettier-ignore
+    const error = thrown<NewtonError>(run((x) => stack([x.sum(), x.sum().mul(2).sub(1)])));
+    expect(error).toBeInstanceOf(NewtonError);
+    expect(error.message).toContain("Begin nearer to the root");
+    expect(error.cause).toBeInstanceOf(solver === "dense" ? SingularMatrixError : KrylovError);
+  });
+
+  test("by GMRES a second reverse is refused with what to do instead", () => {
+    const f = (p: Tensor) => root((x: Tensor) => x.square().sub(p), tensor(1), { solver: "gmres" });
+    const twice = () => gradient((p: Tensor) => gradient(f)(p))(tensor(4));
+    expect(twice).toThrow(SecondDerivativeError);
+    expect(twice).toThrow('let root take solver: "dense", whose reverse is recorded');
   });
 
   test("refuses what does not fit", () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { activeRecorders, primitive, ShapeError, tensor, type Tensor } from "@dydt/tensor";
+import { activeRecorders, OptionError, primitive, ShapeError, tensor, type Tensor } from "@dydt/tensor";
 import { checkGradients, checkpoint, defineVjp, gradient, MissingRuleError, MutationError, setChecks, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
@@ -62,6 +62,36 @@ describe("a primitive of one's own", () => {
     expectClose(gradient((x: Tensor) => count(x).mul(x).sum())(tensor([1, 1])), [2, 2]);
   });
 
+  test("whose rule for a differentiated argument is left out is an error that names it, never a silent zero", () => {
+    type Binary = readonly [Tensor, Tensor];
+    const make = (rule: unknown) =>
+      defineVjp(
+        primitive("product", (a: Tensor, b: Tensor) => a.mul(b)),
+        rule as null,
+      );
+    const product = make([(c: Tensor, _: Tensor, __: Tensor, b: Tensor) => c.mul(b)]);
+    const both = () => gradient(([a, b]: Binary) => product(a, b).sum())([tensor([1]), tensor([2])]);
+    expect(both).toThrow(MissingRuleError);
+    expect(both).toThrow("no reverse rule for argument 1 of product, counted from 0: give one in defineVjp(product, [...]), or null");
+    expect(() => gradient((a: Tensor) => make([])(a, a).sum())(tensor([1]))).toThrow("argument 0 of product");
+    expectClose(gradient((a: Tensor) => product(a, tensor([2])).sum())(tensor([1])), [2]); // the other one is no variable
+    const list = defineVjp(primitive("first", (all: readonly Tensor[], b: Tensor) => all[0]!.mul(b)), [undefined, () => undefined] as unknown as null); // prettier-ignore
+    expect(() => gradient((a: Tensor) => list([a], a).sum())(tensor([1]))).toThrow("argument 0 of first");
+    expect(() => make((c: Tensor) => c)).toThrow(OptionError);
+    expect(() => make((c: Tensor) => c)).toThrow("defineVjp got function for product: give a list with a rule for each argument");
+  });
+
+  test("whose rule gives another type, or no tensor, is an error that names it", () => {
+    const bad = (rule: unknown) =>
+      defineVjp(primitive("bad", (x: Tensor) => x.mul(2)), [rule] as never); // prettier-ignore
+    const run = (rule: unknown) => (): unknown => gradient((x: Tensor) => bad(rule)(x).sum())(tensor([1, 2]));
+    expect(run((c: Tensor) => c.cast("float32"))).toThrow("the reverse rule of bad gave a cotangent of type float32 for an argument of type float64");
+    for (const wrong of [1, null, "c"]) {
+      expect(run(() => wrong)).toThrow(ShapeError);
+      expect(run(() => wrong)).toThrow(`the reverse rule of bad gave ${String(wrong)} as a cotangent: return a tensor, or undefined for zero`);
+    }
+  });
+
   test("whose rule gives the wrong shape is an error that names it", () => {
     const bad = defineVjp(
       primitive("bad", (x: Tensor) => x.mul(2)),
@@ -97,6 +127,10 @@ describe("setChecks", () => {
     const run = changed(true);
     expect(run).toThrow(MutationError);
     expect(run).toThrow("a tensor of shape [2] made by tensor was changed after mul had used it: its gradient would be wrong");
+  });
+
+  test("takes true or false", () => {
+    expect(() => setChecks("on" as unknown as boolean)).toThrow(OptionError);
   });
 
   test("passes what was not changed", () => {

@@ -152,6 +152,41 @@ describe("checkpointedScan", () => {
     expect(bytesOf(200, revolve(3)) - bytesOf(20, revolve(3))).toBe(0);
   });
 
+  test("carries integers along, which others may read and close over", () => {
+    const start = { h: tensor([1, 2]), n: tensor(0, { dtype: "int32" }) };
+    const f = (x: Tensor): Tensor => {
+      const { h, n } = checkpointedScan((s: typeof start) => ({ h: s.h.mul(x), n: s.n.add(1) }), { ...start, h: x }, 1, revolve(1));
+      expect(n.toArray()).toBe(1);
+      return checkpointedScan((y: Tensor) => y.mul(h.take(n)), tensor(1), 1);
+    };
+    expectClose(gradient(f)(tensor([3, 5])), [0, 10]);
+  });
+
+  test("names a storage that does not give back what was put", () => {
+    const inner = memoryStorage();
+    const asynchronous: unknown = async () => Promise.resolve();
+    const scan = (change: Partial<CheckpointStorage>) => () => {
+      const checkpoints = multistage({ ram: 1, slow: { slots: 2, storage: { ...inner, ...change } } });
+      return gradient((x: Tensor) => checkpointedScan((y: Tensor) => y.sin(), x, 9, checkpoints).sum())(tensor([1, 2]));
+    };
+    expectClose(scan({})(), scan({ get: (key) => inner.get(key).map((array) => array.slice()) })());
+    const wrong: readonly (readonly [Partial<CheckpointStorage>, string])[] = [
+      [{ get: (() => undefined) as never }, "gave Undefined where a list of arrays was put"],
+      [{ get: (async (key: number) => Promise.resolve(inner.get(key))) as never }, "gave Promise where a list of arrays was put"],
+      [{ get: () => [] }, "gave Undefined for a state [2]"],
+      [
+        { get: (key) => inner.get(key).map((array) => array.slice(0, 1)) },
+        "gave Float64Array of length 1 for a state [2] that was put as Float64Array of length 2",
+      ],
+      [{ get: (key) => inner.get(key).map((array) => Float32Array.from(array)) }, "gave Float32Array of length 2"],
+      [{ put: asynchronous as CheckpointStorage["put"] }, "gave a promise from put"],
+    ];
+    for (const [change, message] of wrong) {
+      expect(scan(change)).toThrow(OptionError);
+      expect(scan(change)).toThrow(message);
+    }
+  });
+
   test("runs a chain of 20,000 steps with 30 states", () => {
     const slope = gradient((a: Tensor) => checkpointedScan((s: Tensor) => s.mul(a), tensor(1), 20_000, revolve(30)).sum())(tensor(1));
     expectClose(slope, 20_000, { rtol: 1e-12 });
@@ -160,6 +195,7 @@ describe("checkpointedScan", () => {
   test("refuses a second derivative, a step that is no function, a changing shape and what is no schedule", () => {
     const scan = (x: Tensor) => checkpointedScan((y: Tensor) => y.mul(x), x, 3, revolve(2)).sum();
     expect(() => gradient((x: Tensor) => gradient(scan)(x).sum())(tensor([2]))).toThrow(SecondDerivativeError);
+    expect(() => gradient((x: Tensor) => gradient(scan)(x).sum())(tensor([2]))).toThrow("or a loop of your own over checkpoint(step)");
     let call = 0;
     expect(() => gradient((x: Tensor) => checkpointedScan((y: Tensor) => y.mul(x).add(call++), x, 3, revolve(2)).sum())(tensor([2]))).toThrow(ScanReplayError); // prettier-ignore
     expect(() => checkpointedScan((y: Tensor) => y.sum(), tensor([1, 2]), 2)).toThrow(ShapeError);

@@ -12,3 +12,8 @@ export const requirePositiveInteger = (name: string, what: string, value: number
 export const requireBetween = (name: string, what: string, value: number, lower: number, upper: number): void => {
   if (!(value >= lower && value < upper)) throw new OptionError(`${name} got ${what} ${value}: a number from ${lower} to below ${upper} is needed`);
 };
+
+/** @throws OptionError for anything but a list. */
+export const requireList = (name: string, what: string, value: unknown, example: string): void => {
+  if (!Array.isArray(value)) throw new OptionError(`${name} got ${typeof value} as its ${what}: it needs a list, as in ${example}`);
+};

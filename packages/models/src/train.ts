@@ -21,7 +21,7 @@ export type Loss<P, A = undefined> = (parameters: P, context: { readonly iterati
 
 /** What the callback of {@link train} is told of an iteration. */
 export interface TrainingIteration<P, A = undefined> {
-  /** From 0. */
+  /** From 0; a training that goes on from a state counts on from the updates that it has made. */
   readonly iteration: number;
   readonly loss: number;
   /** √Σ g², over all parameters. */
@@ -43,7 +43,7 @@ export interface TrainOptions<P, A = undefined> {
   readonly signal?: AbortSignal;
   /** Called after each iteration; a promise is awaited. */
   readonly onIteration?: (iteration: TrainingIteration<P, A>) => void | Promise<void>;
-  /** The optimizer's state of an earlier result, to go on from there; default a new one. */
+  /** The optimizer's state of an earlier result, to go on from there, iterations counted on; default a new one. */
   readonly state?: OptimizerState<P>;
 }
 
@@ -53,7 +53,7 @@ export interface TrainingResult<P> {
   readonly parameters: P;
   /** The loss of each iteration, before its update. */
   readonly losses: readonly number[];
-  /** How many iterations were made. */
+  /** How many iterations were made, in this call. */
   readonly iterations: number;
   readonly status: "completed" | "aborted";
   /** The optimizer's memory, with which a training can go on. */
@@ -68,14 +68,14 @@ const normOf = (tree: unknown): number => {
 };
 
 /** Loss and gradient at one point. What a loss throws is its own at first, when it is most likely a mistake in the call; later it is a cause, so that what was reached is kept. */
-const evaluate = <P, A>(loss: Loss<P, A>, parameters: P, iteration: number, lastGood: P) => {
+const evaluate = <P, A>(loss: Loss<P, A>, parameters: P, iteration: number, lastGood: P, isFirst: boolean) => {
   try {
     return valueAndGradient((at: P): Auxiliary<A> => {
       const result = synchronous(loss(at, { iteration }));
       return isTensor(result) ? { value: result, auxiliary: undefined as A } : result;
     })(parameters);
   } catch (cause) {
-    if (iteration === 0) throw cause;
+    if (isFirst) throw cause;
     throw new TrainingError(`the loss threw "${cause instanceof Error ? cause.message : String(cause)}"`, {
       iteration,
       loss: NaN,
@@ -86,9 +86,17 @@ const evaluate = <P, A>(loss: Loss<P, A>, parameters: P, iteration: number, last
 };
 
 /** One iteration, which leaves nothing behind but what it returns. @throws TrainingError when anything is not finite. */
-const iterate = <P, A>(loss: Loss<P, A>, optimizer: Optimizer, parameters: P, state: OptimizerState<P>, iteration: number, lastGood: P) =>
+const iterate = <P, A>(
+  loss: Loss<P, A>,
+  optimizer: Optimizer,
+  parameters: P,
+  state: OptimizerState<P>,
+  iteration: number,
+  lastGood: P,
+  isFirst: boolean,
+) =>
   scope(() => {
-    const { value: scalar, gradient, auxiliary } = evaluate(loss, parameters, iteration, lastGood);
+    const { value: scalar, gradient, auxiliary } = evaluate(loss, parameters, iteration, lastGood, isFirst);
     const value = scalar.item();
     const requireFinite = (what: string, number: number, good: P): void => {
       if (!Number.isFinite(number))
@@ -111,15 +119,27 @@ const iterate = <P, A>(loss: Loss<P, A>, optimizer: Optimizer, parameters: P, st
     return { next, told: { iteration, loss: value, gradientNorm, auxiliary } };
   });
 
+/** @throws OptionError for what plain JavaScript may give. */
+const requireTypes = <P, A>(loss: Loss<P, A>, { optimizer, signal, onIteration, state }: TrainOptions<P, A>): void => {
+  const refuse = (what: string, value: unknown, wanted: string): never => {
+    throw new OptionError(`train got ${typeof value} as its ${what}: give ${wanted}`);
+  };
+  if (typeof loss !== "function") refuse("loss", loss, "a function of the parameters");
+  if (typeof optimizer?.update !== "function") refuse("optimizer", optimizer, "one such as adam(1e-3)");
+  if (signal !== undefined && typeof signal?.aborted !== "boolean") refuse("signal", signal, "the signal of an AbortController: controller.signal");
+  if (onIteration !== undefined && typeof onIteration !== "function") refuse("onIteration", onIteration, "a function of an iteration");
+  if (state !== undefined && !Number.isInteger(state?.iteration)) refuse("state", state, "the state of an earlier result");
+};
+
 /**
  * Makes a loss small.
  *
- * @param loss - from the parameters (and `{ iteration }`, for choosing a batch) to a tensor of one element, or `{ value, auxiliary }`. Synchronous.
+ * @param loss - from the parameters (and `{ iteration }`, for choosing a batch; with `state` it counts on from the updates made) to a tensor of one element, or `{ value, auxiliary }`. Synchronous.
  * @param start - the first parameters: any tree of float tensors.
  * @returns a promise of the parameters reached, the losses, and "completed" or "aborted". It rejects with what is thrown. Cost: a gradient and an update each
  * iteration, and a turn of the event loop, a few microseconds in Node.
  * @throws TrainingError as soon as a loss, a gradient or an update is not finite, or the loss throws in a later iteration, with the last good parameters.
- * @throws OptionError for unknown options and a number of steps that is no positive whole number.
+ * @throws OptionError for unknown options, a number of steps that is no positive whole number, and options that are something else than they should be.
  * @example
  * const target = tensor([1, 2]);
  * const { parameters, status } = await train((x) => meanSquaredError(x, target), tensor([0, 0]), { optimizer: sgd(0.5), steps: 100 });
@@ -130,23 +150,24 @@ export const train = async <P, A = undefined>(loss: Loss<P, A>, start: P, option
   checkOptions("train", options, ["optimizer", "steps", "progress", "signal", "onIteration", "state"]);
   const { optimizer, steps, progress = false, signal, onIteration } = options;
   requirePositiveInteger("train", "steps", steps);
-  if (typeof optimizer?.update !== "function") throw new OptionError(`train got ${typeof optimizer} as its optimizer: give one such as adam(1e-3)`);
+  requireTypes(loss, options);
 
   let parameters = start;
   let lastGood = start;
   let state = options.state ?? optimizer.init(start);
+  const first = options.state?.iteration ?? 0;
   const losses: number[] = [];
   const bar = await openProgress(progress, steps);
   const { turn, close } = eventLoop();
   try {
-    for (let iteration = 0; iteration < steps; iteration++) {
+    for (let iteration = first; iteration < first + steps; iteration++) {
       await turn();
       if (signal?.aborted === true) break;
-      const { next, told } = iterate(loss, optimizer, parameters, state, iteration, lastGood);
+      const { next, told } = iterate(loss, optimizer, parameters, state, iteration, lastGood, iteration === first);
       lastGood = parameters;
       ({ parameters, state } = next);
       losses.push(told.loss);
-      bar.show(iteration + 1, told.loss);
+      bar.show(losses.length, told.loss);
       await onIteration?.({ ...told, parameters: lastGood });
     }
   } finally {

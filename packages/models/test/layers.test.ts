@@ -128,6 +128,30 @@ describe("a multilayer perceptron", () => {
   });
 });
 
+describe("a wrong call is an error that shows the right one:", () => {
+  const net = mlp([2, 4, 1]) as unknown as Record<"init" | "apply", (...args: readonly unknown[]) => unknown>;
+  const one = linear(2, 1) as unknown as typeof net;
+  const timed = concatTime(mlp([3, 2])) as unknown as typeof net;
+  const x = tensor([1, 2]);
+  const start = net.init(random(0));
+  test.each([
+    ["sizes one by one", () => (mlp as (...args: readonly unknown[]) => unknown)(2, 32, 2), "mlp got number as its sizes: it needs a list, as in mlp([2, 32, 2])"],
+    ["init without random numbers", () => net.init(), "init of mlp needs a stream of random numbers: call init(random(0))"],
+    ["init with a seed", () => net.init(0), "init of mlp needs a stream of random numbers: call init(random(0))"],
+    ["init of a layer with a seed", () => one.init(0), "init of linear needs a stream of random numbers"],
+    ["a layer's bare option", () => linear(2, 2, false as unknown as LinearOptions), "as in { bias: false }"],
+    ["swapped arguments", () => net.apply(x, start), "mlp got other parameters than it has: call apply(parameters, x)"],
+    ["swapped arguments of a layer", () => one.apply(x, one.init(random(0))), "linear got other parameters than it has"],
+    ["no input", () => net.apply(start), "mlp got undefined as its input: call apply(parameters, x) with a tensor x"],
+    ["a list as input", () => net.apply(start, [1, 2]), "mlp got object as its input"],
+    ["parameters of another network", () => net.apply(mlp([2, 1]).init(random(0)), x), "mlp got other parameters than it has"],
+    ["a state without its time", () => timed.apply(timed.init(random(0)), x), "call apply(parameters, [t, x])"],
+  ])("%s", (_, call, message) => {
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(message);
+  }); // prettier-ignore
+});
+
 describe("concatTime", () => {
   const field = concatTime(mlp([3, 4, 2]));
   const parameters = field.init(random(5));

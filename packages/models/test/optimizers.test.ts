@@ -119,3 +119,13 @@ describe("wrong options of optimizers", () => {
     expect(() => momentum(1).update(x, sgd(1).init(x), x)).toThrow(OptionError);
   });
 });
+
+test("options are refused where they are not known, and where there are none", () => {
+  const call = { adam, momentum, sgd } as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
+  expect(() => call.adam!(0.1, { eps: 1e-8 })).toThrow("adam got the unknown option eps (did you mean epsilon?)");
+  expect(() => call.adam!(0.1, 0.9)).toThrow("as in { beta1: 0.9 }");
+  expect(() => call.momentum!(0.1, 0.9)).toThrow("as in { decay: 0.9 }");
+  expect(() => call.sgd!(0.1, { momentum: 0.9 })).toThrow("sgd takes a rate alone: use momentum(rate, { decay }) for a velocity");
+  expect(() => call.sgd!(0.1, 0.9)).toThrow(OptionError);
+  expect(() => call.sgd!(0.1, undefined)).not.toThrow();
+});

@@ -1,10 +1,22 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { AsynchronousBodyError, DydtError, leavesOf, OptionError, random, ShapeError, tensor, type Tensor } from "@dydt/tensor";
+import { AsynchronousBodyError, DydtError, leavesOf, OptionError, random, ShapeError, tensor, type NestedArray, type Tensor } from "@dydt/tensor";
 import { revolve } from "@dydt/autodiff";
 import { discreteAdjoint, euler, fixedSteps } from "@dydt/ode";
 import { describe, expect, test, vi } from "vitest";
-import { adam, meanSquaredError, mlp, momentum, neuralOde, sgd, train, TrainingError, type Optimizer, type TrainOptions } from "../src/index.js";
+import {
+  adam,
+  meanSquaredError,
+  mlp,
+  momentum,
+  neuralOde,
+  sgd,
+  train,
+  TrainingError,
+  type Loss,
+  type OptimizerState,
+  type TrainOptions,
+} from "../src/index.js";
 
 const target = tensor([1, 2]);
 const distance = (x: Tensor): Tensor => x.sub(target).square().sum();
@@ -67,6 +79,40 @@ describe("training", () => {
     const second = await train(distance, first.parameters, { ...options, state: first.state });
     expect(second.parameters.toArray()).toEqual(whole.parameters.toArray());
     expect([...first.losses, ...second.losses]).toEqual(whole.losses);
+  });
+
+  test("in two parts counts its iterations on, for the loss, the callback and the rate alike", async () => {
+    const seen: number[] = [];
+    const rates: number[] = [];
+    const optimizer = sgd((iteration) => (rates.push(iteration), 0.1));
+    const loss = (x: Tensor, { iteration }: { readonly iteration: number }): Tensor => (seen.push(iteration), distance(x));
+    const told: number[] = [];
+    const options = { optimizer, steps: 2, onIteration: ({ iteration }: { readonly iteration: number }) => void told.push(iteration) };
+    const first = await train(loss, start, options);
+    const second = await train(loss, first.parameters, { ...options, state: first.state });
+    expect([seen, rates, told]).toEqual(Array(3).fill([0, 1, 2, 3]));
+    expect([second.iterations, second.status, second.state.iteration]).toEqual([2, "completed", 4]);
+    const cause = new RangeError("no such batch");
+    const fails =
+      (at: number) =>
+      (x: Tensor, { iteration }: { readonly iteration: number }) => {
+        if (iteration === at) throw cause;
+        return distance(x);
+      };
+    await expect(train(fails(4), start, { ...options, state: second.state })).rejects.toBe(cause); // the first of the call is most likely a mistake in it
+    expect((await failureOf(train(fails(5), start, { ...options, state: second.state }))).iteration).toBe(5);
+  });
+
+  test("goes on from parameters and a state that were saved as JSON, with the same bits", async () => {
+    const options = { optimizer: adam(0.1), steps: 5 };
+    const first = await train(distance, start, options);
+    const whole = await train(distance, first.parameters, { ...options, state: first.state });
+    type Saved = { readonly parameters: NestedArray; readonly state: OptimizerState<NestedArray> };
+    const saved = JSON.parse(JSON.stringify(first)) as Saved;
+    const { iteration, numbers, trees } = saved.state;
+    const state = { iteration, numbers, trees: { mean: tensor(trees.mean!), meanSquare: tensor(trees.meanSquare!) } };
+    const second = await train(distance, tensor(saved.parameters), { ...options, state });
+    expect(second.parameters.toArray()).toEqual(whole.parameters.toArray());
   });
 
   test("keeps float32", async () => {
@@ -224,8 +270,20 @@ describe("a wrong call of train", () => {
     await expect(train(distance, start, { ...options, epochs: 3 } as TrainOptions<Tensor>)).rejects.toThrow(/unknown option epochs/);
   });
 
-  test("without an optimizer is refused", async () => {
-    await expect(train(distance, start, { ...options, optimizer: "adam" as unknown as Optimizer })).rejects.toThrow(OptionError);
+  test.each([
+    [{ optimizer: "adam" }, "train got string as its optimizer: give one such as adam(1e-3)"],
+    [{ signal: new AbortController() }, "train got object as its signal: give the signal of an AbortController: controller.signal"],
+    [{ signal: null }, "as its signal"],
+    [{ onIteration: {} }, "train got object as its onIteration: give a function of an iteration"],
+    [{ state: {} }, "train got object as its state: give the state of an earlier result"],
+  ])("with %j says what is needed", async (wrong, message) => {
+    const training = train(distance, start, { ...options, ...wrong } as unknown as TrainOptions<Tensor>);
+    await expect(training).rejects.toThrow(OptionError);
+    await expect(training).rejects.toThrow(message);
+  });
+
+  test("without a loss is refused", async () => {
+    await expect(train(start as unknown as Loss<Tensor>, start, options)).rejects.toThrow("train got object as its loss");
   });
 
   test("with a loss of many numbers, a loss that is a promise, or parameters that are no tensors passes the error on", async () => {

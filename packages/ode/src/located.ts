@@ -1,8 +1,8 @@
 /**
  * @file With the checks of autodiff on: where in a solve an operation, or its reverse rule, made the first number that is not finite.
  */
-import { custom, NonFiniteOperationError } from "@dydt/autodiff";
-import type { Tensor } from "@dydt/tensor";
+import { node, NonFiniteOperationError, type Cotangent } from "@dydt/autodiff";
+import { identity } from "@dydt/tensor";
 import type { Leaves } from "./step.js";
 import type { Ode } from "./term.js";
 import { timeValue, type Time } from "./time.js";
@@ -26,11 +26,12 @@ const noting = (term: Ode, note: (stage: number) => void): Ode => {
     ...term,
     slope: (t: Time, y: Leaves) => {
       const stage = ++count;
-      const pullback = (cotangent: Tensor): readonly [Tensor] => {
+      const slope = term.slope(t, y);
+      const pullback = (cotangents: readonly Cotangent[]): readonly Cotangent[] => {
         note(stage);
-        return [cotangent];
+        return cotangents;
       };
-      return term.slope(t, y).map((leaf) => custom([leaf] as const, () => ({ outputs: leaf, pullback })));
+      return node("evaluation", slope, () => ({ outputs: slope.map((leaf) => identity(leaf)), pullback }));
     },
   };
 };

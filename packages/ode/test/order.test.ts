@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { stack, tensor, type Tensor } from "@dydt/tensor";
-import { fixedSteps, integrate, solve, type DenseStep, type Ode, type Solver } from "@dydt/ode";
+import { fixedSteps, integrate, solve, type DenseStep } from "@dydt/ode";
 import { solverNamed, solverNames, solvers, type Field, type SolverName } from "./problems.js";
 import { tableaus } from "./tableaus.js";
 
@@ -69,7 +69,7 @@ describe("dense output of order q", () => {
   test.each(cases)("of $solver has a local error of order q + 1 on $named", ({ solver: name, problem: { field, exact, to } }) => {
     const direction = to === 3 ? 1 : -1;
     const q = denseOrders[name];
-    const solver = solvers[name]() as Solver<Ode, DenseStep>;
+    const solver = solvers[name]();
     // From several times, since at one of them the leading term may happen to cancel.
     const order = observed(q > 4 ? 1.5 : 4, q + 1, (n) => {
       const errors = [0.7, 1, 1.6].flatMap((from) => {
@@ -98,7 +98,7 @@ describe("dense output of order q", () => {
 
   test("meets the step ends: the first with its bits, the second to rounding", () => {
     for (const name of solverNames) {
-      const solver = solvers[name]() as Solver<Ode, DenseStep>;
+      const solver = solvers[name]();
       const [step] = integrate<Tensor, DenseStep>(linear.field, tensor([1]), { t0: 0, t1: 0.1, solver, controller: fixedSteps(1) });
       expect(step!.at(0).data[0]).toBe(1);
       expect(Math.abs(step!.at(0.1).data[0]! - step!.y1.data[0]!)).toBeLessThan(1e-13);

@@ -3,6 +3,7 @@
  */
 import { allocateArray, type Dtype, type TypedArray } from "./dtype.js";
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
+import { checkOptions } from "./options.js";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.js";
 import { wrap, type NestedArray, type Tensor } from "./tensor.js";
 
@@ -40,12 +41,14 @@ const dtypeOfArray = (values: ArrayBufferView): Dtype => {
  * A tensor of the given numbers, copied.
  *
  * @param values - a number, nested arrays of numbers or booleans, or a typed array.
- * @throws ShapeError for ragged arrays, or when `shape` does not hold the values.
+ * @throws ShapeError for ragged arrays, or when `shape` does not hold the values; DtypeError for an unknown element type; OptionError for unknown options.
  * @example
  * expectClose(tensor([[1, 2], [3, 4]]).sum(), 10);
  * expectClose(tensor(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] }).at(1), [3, 4]);
  */
-export const tensor = (values: NestedArray | TypedArray, { shape, dtype }: TensorOptions = {}): Tensor => {
+export const tensor = (values: NestedArray | TypedArray, options?: TensorOptions): Tensor => {
+  checkOptions("tensor", options, ["dtype", "shape"]);
+  const { shape, dtype } = options ?? {};
   if (ArrayBuffer.isView(values)) {
     const type = dtype ?? dtypeOfArray(values);
     return filled(shape ?? [values.length], type, values.length, (array) =>
@@ -83,21 +86,30 @@ const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArr
   return wrap(array, [...shape], dtype);
 };
 
+/** The element type that is asked for. @throws OptionError for unknown options. */
+export const dtypeOf = (op: string, options: FillOptions | undefined): Dtype => {
+  checkOptions(op, options, ["dtype"]);
+  return options?.dtype ?? "float64";
+};
+
+const constant = (op: string, shape: Shape, value: number, dtype: Dtype): Tensor =>
+  wrap(allocateArray(dtype, sizeOf(checkShape(op, shape))).fill(dtype === "bool" ? Number(value !== 0) : value), [...shape], dtype);
+
 /** A tensor filled with one number. */
-export const full = (shape: Shape, value: number, { dtype = "float64" }: FillOptions = {}): Tensor =>
-  wrap(allocateArray(dtype, sizeOf(checkShape("full", shape))).fill(dtype === "bool" ? Number(value !== 0) : value), [...shape], dtype);
+export const full = (shape: Shape, value: number, options?: FillOptions): Tensor => constant("full", shape, value, dtypeOf("full", options));
 
 /** Zeros. */
-export const zeros = (shape: Shape, options: FillOptions = {}): Tensor => full(shape, 0, options);
+export const zeros = (shape: Shape, options?: FillOptions): Tensor => constant("zeros", shape, 0, dtypeOf("zeros", options));
 
 /** Ones. */
-export const ones = (shape: Shape, options: FillOptions = {}): Tensor => full(shape, 1, options);
+export const ones = (shape: Shape, options?: FillOptions): Tensor => constant("ones", shape, 1, dtypeOf("ones", options));
 
 /** Zeros of the shape and element type of `x`. */
-export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, { dtype: x.dtype });
+export const zerosLike = (x: Tensor): Tensor => constant("zerosLike", x.shape, 0, x.dtype);
 
 /** The identity matrix `[n, n]`. */
-export const eye = (n: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+export const eye = (n: number, options?: FillOptions): Tensor => {
+  const dtype = dtypeOf("eye", options);
   const array = allocateArray(dtype, sizeOf(checkShape("eye", [n, n])));
   for (let i = 0; i < n; i++) array[i * (n + 1)] = 1;
   return wrap(array, [n, n], dtype);
@@ -109,7 +121,8 @@ export const eye = (n: number, { dtype = "float64" }: FillOptions = {}): Tensor 
  * @example
  * expectClose(linspace(0, 1, 5), [0, 0.25, 0.5, 0.75, 1]);
  */
-export const linspace = (start: number, stop: number, count: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+export const linspace = (start: number, stop: number, count: number, options?: FillOptions): Tensor => {
+  const dtype = dtypeOf("linspace", options);
   const array = allocateArray(dtype, sizeOf(checkShape("linspace", [count])));
   for (let i = 0; i < count; i++) array[i] = i === count - 1 && count > 1 ? stop : start + ((stop - start) * i) / Math.max(1, count - 1);
   return wrap(array, [count], dtype);
@@ -120,7 +133,8 @@ export const linspace = (start: number, stop: number, count: number, { dtype = "
  *
  * @throws OptionError for a step of 0.
  */
-export const arange = (start: number, stop?: number, step = 1, { dtype = "float64" }: FillOptions = {}): Tensor => {
+export const arange = (start: number, stop?: number, step = 1, options?: FillOptions): Tensor => {
+  const dtype = dtypeOf("arange", options);
   if (step === 0 || !Number.isFinite(step)) throw new OptionError(`arange got step ${step}: a finite number that is not 0 is needed`);
   const [first, end] = stop === undefined ? [0, start] : [start, stop];
   const count = Math.max(0, Math.ceil((end - first) / step));

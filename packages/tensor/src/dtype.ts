@@ -12,7 +12,11 @@ export type TypedArray = Float64Array | Float32Array | Int32Array | Uint8Array;
 /** Bytes of one element. */
 export const bytesPerElement: Readonly<Record<Dtype, number>> = { float64: 8, float32: 4, int32: 4, bool: 1 };
 
-/** A typed array of zeros. */
+/** What to say of a name of no element type. */
+export const unknownDtype = (what: string, dtype: unknown): DtypeError =>
+  new DtypeError(`${what} got the element type ${String(dtype)}: ${Object.keys(bytesPerElement).join(", ")} are known`);
+
+/** A typed array of zeros. @throws DtypeError for the name of no element type. */
 export const allocateArray = (dtype: Dtype, size: number): TypedArray => {
   switch (dtype) {
     case "float64":
@@ -23,6 +27,8 @@ export const allocateArray = (dtype: Dtype, size: number): TypedArray => {
       return new Int32Array(size);
     case "bool":
       return new Uint8Array(size);
+    default:
+      throw unknownDtype("a tensor", dtype);
   }
 };
 

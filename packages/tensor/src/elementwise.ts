@@ -3,11 +3,12 @@
  */
 import { kernels } from "./backend/active.js";
 import type { BinaryOp, Comparison, UnaryOp } from "./backend/kernels.js";
-import { commonDtype, isFloat, type Dtype } from "./dtype.js";
+import { bytesPerElement, commonDtype, isFloat, unknownDtype, type Dtype } from "./dtype.js";
 import { DtypeError, OptionError } from "./errors.js";
+import { checkOptions } from "./options.js";
 import { primitive } from "./primitive.js";
 import { broadcastShapes } from "./shape.js";
-import { allocate, arrayOf, isTensor, wrap, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, isTensor, requireTensor, wrap, type Tensor } from "./tensor.js";
 
 /** A tensor, or a number that adapts to the tensor beside it. */
 export type Operand = Tensor | number;
@@ -17,6 +18,7 @@ const numeric = (dtype: Dtype): Dtype => (dtype === "bool" ? "int32" : dtype);
 
 const ownType = (op: UnaryOp) =>
   primitive(op, (x: Tensor) => {
+    requireTensor(op, x);
     const out = allocate(x.shape, numeric(x.dtype));
     kernels.unary(op, x, out);
     return out;
@@ -24,6 +26,7 @@ const ownType = (op: UnaryOp) =>
 
 const floatType = (op: UnaryOp) =>
   primitive(op, (x: Tensor) => {
+    requireTensor(op, x);
     const out = allocate(x.shape, floatOf(x.dtype));
     kernels.unary(op, x, out);
     return out;
@@ -70,10 +73,14 @@ export const erf = floatType("erf");
 /** x Φ(x), with the normal distribution function Φ. */
 export const geluExact = floatType("gelu");
 
+/** The ends of int32. */
+const [lowest, highest] = [-2147483648, 2147483647];
+
 /** The type of a number beside a tensor: the tensor's, when it can hold the number. */
 const adapted = (op: string, of: Dtype, value: number): Dtype => {
   const dtype = numeric(of);
-  if (isFloat(dtype) || Number.isInteger(value)) return dtype;
+  if (isFloat(dtype)) return dtype;
+  if (Number.isInteger(value) && value >= lowest && value <= highest) return dtype;
   throw new DtypeError(`${op} got an ${dtype} tensor and ${value}: convert the tensor with cast(x, "float64") first`);
 };
 
@@ -86,14 +93,14 @@ const resultType = (op: BinaryOp, a: Operand, b: Operand): Dtype => {
   return op === "div" ? floatOf(dtype) : dtype;
 };
 
-const requireTensor = (op: string, a: Operand, b: Operand): void => {
+const requireOperands = (op: string, a: Operand, b: Operand): void => {
   if ((typeof a === "number" && typeof b === "number") || !(typeof a === "number" || isTensor(a)) || !(typeof b === "number" || isTensor(b)))
     throw new OptionError(`${op} needs a tensor and a tensor or number, got ${typeof a} and ${typeof b}: make one with tensor(value)`);
 };
 
 const binary = (op: BinaryOp) =>
   primitive(op, (a: Operand, b: Operand): Tensor => {
-    requireTensor(op, a, b);
+    requireOperands(op, a, b);
     const dtype = resultType(op, a, b);
     if (isTensor(a) && isTensor(b)) {
       const out = allocate(broadcastShapes(op, a.shape, b.shape), dtype);
@@ -124,7 +131,7 @@ export const minimum = binary("minimum");
 
 const compare = (name: string, op: Comparison) =>
   primitive(name, (a: Operand, b: Operand): Tensor => {
-    requireTensor(name, a, b);
+    requireOperands(name, a, b);
     if (isTensor(a) && isTensor(b)) commonDtype(name, a.dtype, b.dtype);
     const x = isTensor(a) ? a : numberLike(a, b as Tensor);
     const y = isTensor(b) ? b : numberLike(b, x);
@@ -165,8 +172,8 @@ export const logicalNot = (x: Tensor): Tensor => equal(x, 0);
 export const where = primitive("where", (condition: Tensor, a: Operand, b: Operand): Tensor => {
   if (!isTensor(condition))
     throw new OptionError(`where needs a tensor as its condition, got ${typeof condition}: use JavaScript's own if for one boolean`);
-  requireTensor("where", a, condition);
-  requireTensor("where", b, condition);
+  requireOperands("where", a, condition);
+  requireOperands("where", b, condition);
   const dtype =
     typeof a === "number"
       ? typeof b === "number"
@@ -186,8 +193,10 @@ export const where = primitive("where", (condition: Tensor, a: Operand, b: Opera
  * Converts the element type. Floats are rounded, integers truncated, bool means "not zero".
  *
  * @param dtype - the type wanted; equal types are copied.
+ * @throws DtypeError for the name of no element type.
  */
 export const cast = primitive("cast", (x: Tensor, dtype: Dtype): Tensor => {
+  if (!Object.hasOwn(bytesPerElement, dtype)) throw unknownDtype("cast", dtype);
   const out = allocate(x.shape, dtype);
   const to = arrayOf(out);
   const from = arrayOf(x);
@@ -199,16 +208,23 @@ export const cast = primitive("cast", (x: Tensor, dtype: Dtype): Tensor => {
 /**
  * x held between two bounds; derivative 1 from bound to bound, 0 beyond.
  *
- * @throws OptionError when the lower bound is above the upper.
+ * @throws OptionError when the lower bound is above the upper; DtypeError for integers and a bound between two of them. Bounds beyond
+ * the integers do not bound.
  */
 export const clip = (x: Tensor, lower: number, upper: number): Tensor => {
   if (!(lower <= upper)) throw new OptionError(`clip needs lower <= upper, got ${lower} and ${upper}`);
-  return where(less(x, lower), lower, where(greater(x, upper), upper, x));
+  const [low, high] = isFloat(x.dtype) ? [lower, upper] : [Math.max(lower, lowest), Math.min(upper, highest)];
+  adapted("clip", x.dtype, low);
+  adapted("clip", x.dtype, high);
+  return where(less(x, low), low, where(greater(x, high), high, x));
 };
 
 /** x Φ(x), the Gaussian error linear unit: exact, or 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))). Default "none", the exact one. */
-export const gelu = (x: Tensor, { approximate = "none" }: { readonly approximate?: "none" | "tanh" } = {}): Tensor => {
+export const gelu = (x: Tensor, options?: { readonly approximate?: "none" | "tanh" }): Tensor => {
+  checkOptions("gelu", options, ["approximate"]);
+  const { approximate = "none" } = options ?? {};
   if (approximate === "none") return geluExact(x);
+  if (approximate !== "tanh") throw new OptionError(`gelu got approximate ${String(approximate)}: "none" or "tanh"`);
   const inner = mul(add(x, mul(mul(square(x), x), 0.044715)), 0.7978845608028654);
   return mul(mul(x, 0.5), add(tanh(inner), 1));
 };

@@ -2,9 +2,10 @@
  * @file Where the extrema are: the first of equals, and NaN before all others, as in NumPy.
  */
 import { ShapeError } from "./errors.js";
+import { checkOptions } from "./options.js";
 import { primitive } from "./primitive.js";
 import { blocksOf, formatShape, normalizeAxis } from "./shape.js";
-import { allocate, arrayOf, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 
 /** The axis to search, and whether it stays as an axis of length 1 (default false). */
 export interface ExtremeOptions {
@@ -14,7 +15,10 @@ export interface ExtremeOptions {
 }
 
 const extreme = (name: string, better: (candidate: number, best: number) => boolean) =>
-  primitive(name, (x: Tensor, { axis, keepDims = false }: ExtremeOptions = {}): Tensor => {
+  primitive(name, (x: Tensor, options?: ExtremeOptions): Tensor => {
+    requireTensor(name, x);
+    checkOptions(name, options, ["axis", "keepDims"]);
+    const { axis, keepDims = false } = options ?? {};
     const which = axis === undefined ? 0 : normalizeAxis(name, axis, x.rank);
     const shape = axis === undefined ? [x.size] : x.shape;
     const { outer, length, inner } = blocksOf(shape, which);

@@ -8,13 +8,12 @@
  * Array programming with NumPy, Nature 585, 2020 (take, take_along_axis); scatter_add of PyTorch.
  */
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
-import type { FillOptions } from "./create.js";
 import { primitive } from "./primitive.js";
 import { withRules } from "./rule.js";
-import { blocksOf, formatShape, normalizeAxis, sameShape, stridesOf, type Shape } from "./shape.js";
+import { blocksOf, checkShape, formatShape, normalizeAxis, sameShape, stridesOf, type Shape } from "./shape.js";
 import { copyRun } from "./strided.js";
 import { allocate, arrayOf, elementsOf, isTensor, type NestedArray, type Tensor } from "./tensor.js";
-import { tensor } from "./create.js";
+import { dtypeOf, tensor, type FillOptions } from "./create.js";
 
 /** Positions along an axis: an int32 tensor, or whole numbers nested to any depth. */
 export type Indices = Tensor | number | readonly NestedArray[];
@@ -66,7 +65,7 @@ export const take = primitive("take", (x: Tensor, indices: Indices, axis: number
 
 /** Zeros of `shape`, to which the slices of x are added at the indices: the transpose of {@link take}. */
 export const embedTaken = primitive("embedTaken", (x: Tensor, shape: Shape, indices: Indices, axis: number = 0): Tensor => {
-  const which = normalizeAxis("embedTaken", axis, shape.length);
+  const which = normalizeAxis("embedTaken", axis, checkShape("embedTaken", shape).length);
   const { outer, length, inner } = blocksOf(shape, which);
   const { shape: own, at } = positionsOf("embedTaken", indices, length);
   const fits = [...shape.slice(0, which), ...own, ...shape.slice(which + 1)];
@@ -161,7 +160,8 @@ export const scatterAdd = primitive("scatterAdd", (x: Tensor, index: Indices, up
  * expectClose(oneHot([2, 0], 3), [[0, 0, 1], [1, 0, 0]]);
  */
 export const oneHot = /* @__PURE__ */ withRules(
-  /* @__PURE__ */ primitive("oneHot", (indices: Indices, depth: number, { dtype = "float64" }: FillOptions = {}): Tensor => {
+  /* @__PURE__ */ primitive("oneHot", (indices: Indices, depth: number, options?: FillOptions): Tensor => {
+    const dtype = dtypeOf("oneHot", options);
     if (!Number.isInteger(depth) || depth < 0) throw new OptionError(`oneHot got depth ${depth}: a whole number is needed`);
     const { shape, at } = positionsOf("oneHot", indices, depth, false);
     const out = allocate([...shape, depth], dtype);

@@ -3,10 +3,10 @@
  */
 import { DtypeError, ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
-import { checkShape, formatShape, normalizeAxis, sameShape, sizeOf } from "./shape.js";
+import { checkShape, formatShape, normalizeAxis, requireList, sameShape, sizeOf } from "./shape.js";
 import { slice, type Range } from "./slicing.js";
 import { copyRun } from "./strided.js";
-import { allocate, arrayOf, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensors, type Tensor } from "./tensor.js";
 
 /** Puts the elements of x, `run` at a time, into `out` at places `step` apart. */
 const placeRuns = (x: Tensor, run: number, out: Tensor, start: number, step: number): void => {
@@ -22,6 +22,7 @@ const placeRuns = (x: Tensor, run: number, out: Tensor, start: number, step: num
  * @throws ShapeError naming the two shapes that do not fit.
  */
 export const concat = primitive("concat", (list: readonly Tensor[], axis: number = 0): Tensor => {
+  requireTensors("concat", list);
   const [first] = list;
   if (first === undefined) throw new ShapeError("concat needs at least one tensor");
   const which = normalizeAxis("concat", axis, first.rank);
@@ -52,6 +53,7 @@ export const concat = primitive("concat", (list: readonly Tensor[], axis: number
  * @param axis - position of the new axis, default 0; negative counts from the end of the result.
  */
 export const stack = primitive("stack", (list: readonly Tensor[], axis: number = 0): Tensor => {
+  requireTensors("stack", list);
   const [first] = list;
   if (first === undefined) throw new ShapeError("stack needs at least one tensor");
   const { shape, dtype } = first;
@@ -73,6 +75,7 @@ export const stack = primitive("stack", (list: readonly Tensor[], axis: number =
  */
 export const split = (x: Tensor, lengths: readonly number[], axis = 0): readonly Tensor[] => {
   const which = normalizeAxis("split", axis, x.rank);
+  requireList("split", lengths, "split(x, [2, 3])");
   const total = lengths.reduce((sum, length) => sum + length, 0);
   checkShape("split", lengths);
   if (total !== x.shape[which])

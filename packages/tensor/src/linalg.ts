@@ -10,7 +10,7 @@ import { DtypeError, ShapeError } from "./errors.js";
 import { broadcastTo, reshape } from "./movement.js";
 import { primitive } from "./primitive.js";
 import { broadcastShapes, formatShape, sizeOf } from "./shape.js";
-import { allocate, type Tensor } from "./tensor.js";
+import { allocate, requireTensor, type Tensor } from "./tensor.js";
 
 /** The numbers of op(A) op(B), by whoever multiplies; added to `into` where that is given. */
 export const multiply = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean, into?: Tensor): Tensor => {
@@ -64,6 +64,8 @@ export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transpos
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => {
   if (a.rank === 2 && b.rank === 2) return matrixProduct(a, b);
+  requireTensor("matmul", a);
+  requireTensor("matmul", b);
   if (a.rank === 0 || b.rank === 0)
     throw new ShapeError(`matmul got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}: use mul for a single number`);
   const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;

@@ -107,4 +107,11 @@ for (const [name, operation] of Object.entries(operations) as readonly (readonly
     },
   });
 
+/** Node's console prints a tensor as a text does. */
+Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value: function (this: Tensor): string {
+    return this.toString();
+  },
+});
+
 export { Tensor };

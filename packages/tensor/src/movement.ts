@@ -6,7 +6,18 @@
 import { kernels } from "./backend/active.js";
 import { ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
-import { broadcastShapes, broadcastStrides, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import {
+  broadcastShapes,
+  broadcastStrides,
+  checkShape,
+  formatShape,
+  normalizeAxis,
+  requireList,
+  sameShape,
+  sizeOf,
+  stridesOf,
+  type Shape,
+} from "./shape.js";
 import { copyStrided } from "./strided.js";
 import { alias, allocate, arrayOf, type Tensor } from "./tensor.js";
 
@@ -27,6 +38,7 @@ export const copy = primitive("copy", (x: Tensor): Tensor => {
  * @throws ShapeError when the number of elements differs.
  */
 export const reshape = primitive("reshape", (x: Tensor, shape: Shape): Tensor => {
+  requireList("reshape", shape, "reshape(x, [2, -1])");
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
   const full = unknown < 0 ? shape : shape.map((length, i) => (i === unknown ? x.size / known : length));
@@ -42,6 +54,7 @@ export const reshape = primitive("reshape", (x: Tensor, shape: Shape): Tensor =>
  * @throws ShapeError when it is no permutation.
  */
 export const transpose = primitive("transpose", (x: Tensor, axes?: readonly number[]): Tensor => {
+  if (axes !== undefined) requireList("transpose", axes, "transpose(x, [1, 0])");
   const order = axes === undefined ? x.shape.map((_, i) => x.rank - 1 - i) : axes.map((axis) => normalizeAxis("transpose", axis, x.rank));
   if (order.length !== x.rank || new Set(order).size !== x.rank)
     throw new ShapeError(`transpose got axes ${formatShape(axes ?? [])}, which is no permutation of the ${x.rank} axes of ${formatShape(x.shape)}`);
@@ -54,6 +67,15 @@ export const transpose = primitive("transpose", (x: Tensor, axes?: readonly numb
   return out;
 });
 
+/** Element i along the first axis of `shape`, counted from the front. */
+const elementIndex = (op: string, shape: Shape, i: number): number => {
+  const length = shape[0]!;
+  const index = i < 0 ? i + length : i;
+  if (!Number.isInteger(index) || index < 0 || index >= length)
+    throw new ShapeError(`${op}(${i}) is outside the first axis of ${formatShape(shape)}`);
+  return index;
+};
+
 /**
  * Element i along the first axis. Shares memory.
  *
@@ -61,22 +83,22 @@ export const transpose = primitive("transpose", (x: Tensor, axes?: readonly numb
  * @throws ShapeError when there is no such element.
  */
 export const at = primitive("at", (x: Tensor, i: number): Tensor => {
-  const length = x.shape[0];
-  if (length === undefined) throw new ShapeError("at() needs at least one axis, but this tensor is a single number: use item()");
-  const index = i < 0 ? i + length : i;
-  if (!Number.isInteger(index) || index < 0 || index >= length) throw new ShapeError(`at(${i}) is outside the first axis of ${formatShape(x.shape)}`);
+  if (x.rank === 0) throw new ShapeError("at() needs at least one axis, but this tensor is a single number: use item()");
+  const index = elementIndex("at", x.shape, i);
   const shape = x.shape.slice(1);
   return alias(x, shape, index * sizeOf(shape));
 });
 
 /** Zeros of `shape` with x as element i along the first axis: the transpose of {@link at}. */
 export const embedAt = primitive("embedAt", (x: Tensor, shape: Shape, i: number): Tensor => {
-  if (!sameShape(x.shape, shape.slice(1))) throw new ShapeError(`embedAt got ${formatShape(x.shape)} for an element of ${formatShape(shape)}`);
+  if (checkShape("embedAt", shape).length === 0 || !sameShape(x.shape, shape.slice(1)))
+    throw new ShapeError(`embedAt got ${formatShape(x.shape)} for an element of ${formatShape(shape)}`);
+  const index = elementIndex("embedAt", shape, i);
   const out = allocate(shape, x.dtype);
   const to = arrayOf(out);
   const from = arrayOf(x);
   to.fill(0, out.offset, out.offset + out.size);
-  const start = out.offset + (i < 0 ? i + shape[0]! : i) * x.size;
+  const start = out.offset + index * x.size;
   for (let e = 0; e < x.size; e++) to[start + e] = from[x.offset + e]!;
   return out;
 });
@@ -87,7 +109,8 @@ export const embedAt = primitive("embedAt", (x: Tensor, shape: Shape, i: number)
  * @throws ShapeError when the shapes do not broadcast.
  */
 export const broadcastTo = primitive("broadcastTo", (x: Tensor, shape: Shape): Tensor => {
-  if (!sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape))
+  requireList("broadcastTo", shape, "broadcastTo(x, [2, 3])");
+  if (!sameShape(broadcastShapes("broadcastTo", x.shape, checkShape("broadcastTo", shape)), shape))
     throw new ShapeError(`broadcastTo cannot make ${formatShape(shape)} of ${formatShape(x.shape)}: an axis would shrink`);
   const out = allocate(shape, x.dtype);
   if (out.size === 0) return out;

@@ -4,13 +4,19 @@
 import { OptionError } from "./errors.js";
 
 /**
- * Refuses keys that are not known.
+ * Refuses keys that are not known, and whatever is no object of options; undefined stands for the defaults.
  *
  * @param name - of the function, for the message.
+ * @param known - the keys, the likeliest first.
  * @throws OptionError naming the key, those that begin alike, and all.
  */
-export const checkOptions = (name: string, options: object, known: readonly string[]): void => {
-  for (const key of Object.keys(options)) {
+export const checkOptions = (name: string, options: object | undefined, known: readonly string[]): void => {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new OptionError(
+      `${name} got ${JSON.stringify(options)} where its options belong: give an object, as in { ${known[0]!}: ${JSON.stringify(options)} }; it knows ${known.join(", ")}`,
+    );
+  for (const key in options) {
     if (known.includes(key)) continue;
     const near = known.filter((one) => one.slice(0, 2).toLowerCase() === key.slice(0, 2).toLowerCase());
     throw new OptionError(

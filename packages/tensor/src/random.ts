@@ -4,6 +4,7 @@
 import { keyFromSeed, normals, permutation, splitKey, uniforms, type Key } from "./counter-random.js";
 import { allocateArray, type Dtype } from "./dtype.js";
 import { DtypeError } from "./errors.js";
+import { checkOptions } from "./options.js";
 import { checkShape, sizeOf, type Shape } from "./shape.js";
 import { wrap, type Tensor } from "./tensor.js";
 
@@ -39,16 +40,18 @@ export const random = (seed: number): Random => stream(keyFromSeed(seed));
 const stream = (key: Key): Random => {
   let position = 0;
   const draw =
-    (fill: typeof normals) =>
-    (shape: Shape, { dtype = "float64" }: RandomOptions = {}): Tensor => {
+    (name: string, fill: typeof normals) =>
+    (shape: Shape, options?: RandomOptions): Tensor => {
+      checkOptions(name, options, ["dtype"]);
+      const { dtype = "float64" } = options ?? {};
       if (dtype !== "float64" && dtype !== "float32") throw new DtypeError(`random numbers are float64 or float32, not ${dtype}`);
-      const array = allocateArray(dtype, sizeOf(checkShape("random", shape))) as Float64Array | Float32Array;
+      const array = allocateArray(dtype, sizeOf(checkShape(name, shape))) as Float64Array | Float32Array;
       position = fill(key, position, array);
       return wrap(array, [...shape], dtype);
     };
   return Object.freeze({
-    normal: draw(normals),
-    uniform: draw(uniforms),
+    normal: draw("normal", normals),
+    uniform: draw("uniform", uniforms),
     permutation: (n: number) => {
       const { order, next } = permutation(key, position, n);
       position = next;

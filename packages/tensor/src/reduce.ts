@@ -7,9 +7,10 @@ import { isFloat } from "./dtype.js";
 import { DtypeError, OptionError, ShapeError } from "./errors.js";
 import { add, cast, div, equal, exp, log, logicalNot, sqrt, square, sub, where, abs, isFinite } from "./elementwise.js";
 import { reshape } from "./movement.js";
+import { checkOptions } from "./options.js";
 import { primitive } from "./primitive.js";
-import { formatShape, normalizeAxes, sameShape, sizeOf } from "./shape.js";
-import { alias, allocate, arrayOf, elementsOf, isTensor, type Tensor } from "./tensor.js";
+import { formatShape, normalizeAxes, normalizeAxis, sameShape, sizeOf } from "./shape.js";
+import { alias, allocate, arrayOf, elementsOf, isTensor, requireTensor, type Tensor } from "./tensor.js";
 
 /** Which axes to reduce (all unless given), and whether they stay as axes of length 1 (default false). */
 export interface ReduceOptions {
@@ -17,8 +18,13 @@ export interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+const known = ["axis", "keepDims"];
+
 const reduction = (op: Reduction) =>
-  primitive(op, (x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor => {
+  primitive(op, (x: Tensor, options?: ReduceOptions): Tensor => {
+    requireTensor(op, x);
+    checkOptions(op, options, known);
+    const { axis, keepDims = false } = options ?? {};
     const axes = normalizeAxes(op, axis, x.rank);
     const dtype = x.dtype === "bool" && (op === "sum" || op === "prod") ? "int32" : x.dtype;
     const kept = x.shape.map((length, i) => (axes.includes(i) ? 1 : length));
@@ -58,59 +64,84 @@ export const prod = reduction("prod");
 
 const countOf = (op: string, x: Tensor, { axis }: ReduceOptions): number => sizeOf(normalizeAxes(op, axis, x.rank).map((i) => x.shape[i]!));
 
+/** Integers and masks as float64, so that what follows does not overflow. */
+const floating = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, "float64"));
+
 /** The mean; NaN for no elements. */
-export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => div(sum(x, options), countOf("mean", x, options));
+export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => {
+  checkOptions("mean", options, known);
+  return div(sum(floating(x), options), countOf("mean", x, options));
+};
 
 /** Mean square deviation from the mean, divided by n - correction (default 0). */
-export const variance = (
-  x: Tensor,
-  { correction = 0, keepDims = false, ...options }: ReduceOptions & { readonly correction?: number } = {},
-): Tensor => {
-  const deviation = sub(x, mean(x, { ...options, keepDims: true }));
+export const variance = (x: Tensor, given: ReduceOptions & { readonly correction?: number } = {}): Tensor => {
+  checkOptions("variance", given, ["axis", "keepDims", "correction"]);
+  const { correction = 0, keepDims = false, ...options } = given;
+  const values = floating(x);
+  const deviation = sub(values, mean(values, { ...options, keepDims: true }));
   return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
 };
 
 /** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. The derivative at 0 is 0. */
-export const norm = (x: Tensor, { order = 2, ...options }: ReduceOptions & { readonly order?: number } = {}): Tensor => {
+export const norm = (x: Tensor, given: ReduceOptions & { readonly order?: number } = {}): Tensor => {
+  checkOptions("norm", given, ["order", "axis", "keepDims"]);
+  const { order = 2, ...options } = given;
+  const values = floating(x);
   if (order === 2) {
-    const squares = sum(square(x), options);
+    const squares = sum(square(values), options);
     const vanishes = equal(squares, 0);
     return where(vanishes, 0, sqrt(where(vanishes, 1, squares)));
   }
-  if (order === 1) return sum(abs(x), options);
-  if (order === Infinity) return max(abs(x), options);
+  if (order === 1) return sum(abs(values), options);
+  if (order === Infinity) return max(abs(values), options);
   throw new OptionError(`norm got order ${order}: 1, 2 or Infinity`);
 };
 
 /** Lets derivatives end: the same numbers, watched by nobody. */
 export const stopGradient = primitive("stopGradient", (x: Tensor): Tensor => alias(x, x.shape));
 
-/** ln Σ eˣ without overflow; −∞ where every element is −∞, with derivative 0. */
+/** ln Σ eˣ without overflow; −∞ for no elements, and where every element is −∞, with derivative 0. */
 export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
-  const top = stopGradient(max(x, { ...options, keepDims: true }));
+  checkOptions("logsumexp", options, known);
+  const axes = normalizeAxes("logsumexp", options.axis, x.rank);
+  const values = floating(x);
+  if (x.size === 0) return log(sum(exp(values), options));
+  const top = stopGradient(max(values, { ...options, keepDims: true }));
   const shift = where(isFinite(top), top, 0);
-  const total = sum(exp(sub(x, shift)), { ...options, keepDims: true });
+  const total = sum(exp(sub(values, shift)), { ...options, keepDims: true });
   const vanishes = equal(total, 0);
   const kept = where(vanishes, -Infinity, add(log(where(vanishes, 1, total)), shift));
   if (options.keepDims === true) return kept;
-  const axes = normalizeAxes("logsumexp", options.axis, x.rank);
   return reshape(kept, x.shape.filter((_, i) => !axes.includes(i))); // prettier-ignore
 };
 
 /** eˣ / Σ eˣ along an axis, the last unless given. */
 export const softmax = (x: Tensor, axis = -1): Tensor => {
-  const shifted = exp(sub(x, stopGradient(max(x, { axis, keepDims: true }))));
+  normalizeAxis("softmax", axis, x.rank);
+  const values = floating(x);
+  if (x.size === 0) return exp(values);
+  const shifted = exp(sub(values, stopGradient(max(values, { axis, keepDims: true }))));
   return div(shifted, sum(shifted, { axis, keepDims: true }));
 };
 
 /** ln softmax(x) along an axis, the last unless given. */
-export const logSoftmax = (x: Tensor, axis = -1): Tensor => sub(x, logsumexp(x, { axis, keepDims: true }));
+export const logSoftmax = (x: Tensor, axis = -1): Tensor => {
+  normalizeAxis("logSoftmax", axis, x.rank);
+  const values = floating(x);
+  return sub(values, logsumexp(values, { axis, keepDims: true }));
+};
 
 /** Whether some element is not zero, as bool. */
-export const any = (x: Tensor, options: ReduceOptions = {}): Tensor => cast(sum(cast(logicalNot(equal(x, 0)), "int32"), options), "bool");
+export const any = (x: Tensor, options?: ReduceOptions): Tensor => {
+  checkOptions("any", options, known);
+  return cast(sum(cast(logicalNot(equal(x, 0)), "int32"), options), "bool");
+};
 
 /** Whether every element is not zero, as bool. */
-export const all = (x: Tensor, options: ReduceOptions = {}): Tensor => equal(sum(cast(equal(x, 0), "int32"), options), 0);
+export const all = (x: Tensor, options?: ReduceOptions): Tensor => {
+  checkOptions("all", options, known);
+  return equal(sum(cast(equal(x, 0), "int32"), options), 0);
+};
 
 /**
  * base + Σ wᵢ xᵢ: what a Runge-Kutta step is made of. Sums in float64 from left to right, rounded once.

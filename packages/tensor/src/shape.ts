@@ -33,8 +33,14 @@ export const sameShape = (a: Shape, b: Shape): boolean => {
 /** A shape for messages: [2, 3]. */
 export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
+/** @throws ShapeError for anything but a list, such as lengths that are given one by one. */
+export const requireList = (op: string, list: readonly unknown[], example: string): void => {
+  if (!Array.isArray(list)) throw new ShapeError(`${op} got ${String(list)} where a list belongs: write ${example}`);
+};
+
 /** @throws ShapeError for a length that is not a whole number of at least zero. */
 export const checkShape = (op: string, shape: Shape): Shape => {
+  requireList(op, shape, "a shape such as [2, 3]");
   for (const length of shape)
     if (!Number.isInteger(length) || length < 0)
       throw new ShapeError(`${op} got shape ${formatShape(shape)}: lengths are whole numbers of at least 0`);
@@ -48,7 +54,11 @@ export const checkShape = (op: string, shape: Shape): Shape => {
  * @throws ShapeError for an axis that the tensor does not have.
  */
 export const normalizeAxis = (op: string, axis: number, rank: number): number => {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+  if (!Number.isInteger(axis))
+    throw new ShapeError(
+      `${op} got axis ${typeof axis === "object" ? JSON.stringify(axis) : String(axis)}: a whole number is needed, such as 0 or -1`,
+    );
+  if (axis < -rank || axis >= rank)
     throw new ShapeError(
       `${op} got axis ${axis}, but the tensor has rank ${rank}${rank === 0 ? " and so no axes" : `: axes go from ${-rank} to ${rank - 1}`}`,
     );
@@ -58,7 +68,9 @@ export const normalizeAxis = (op: string, axis: number, rank: number): number =>
 /** Axes counted from the front, ascending; all of them when `axis` is undefined. */
 export const normalizeAxes = (op: string, axis: number | readonly number[] | undefined, rank: number): readonly number[] => {
   if (axis === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const axes = (typeof axis === "number" ? [axis] : axis).map((one) => normalizeAxis(op, one, rank)).sort((a, b) => a - b);
+  const axes = (Array.isArray(axis) ? (axis as readonly number[]) : [axis as number])
+    .map((one) => normalizeAxis(op, one, rank))
+    .sort((a, b) => a - b);
   for (let i = 1; i < axes.length; i++) if (axes[i] === axes[i - 1]) throw new ShapeError(`${op} got axis ${axes[i]} twice`);
   return axes;
 };

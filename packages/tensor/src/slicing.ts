@@ -5,7 +5,7 @@
  */
 import { ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
-import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
+import { checkShape, formatShape, normalizeAxis, requireList, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
 import { copyStrided, type Layout } from "./strided.js";
 import { alias, allocate, arrayOf, type Tensor } from "./tensor.js";
 
@@ -20,6 +20,7 @@ interface Cut {
 }
 
 const cutAxis = (range: Range | undefined, length: number): Cut => {
+  if (range !== undefined && range !== null) requireList("slice", range, "slice(x, [[0, 2]]), a range for each axis");
   const [start, stop, step = 1] = range ?? [];
   if (!Number.isInteger(step) || step === 0) throw new ShapeError(`slice got step ${step}: a whole number that is not 0 is needed`);
   for (const index of [start, stop])
@@ -32,6 +33,7 @@ const cutAxis = (range: Range | undefined, length: number): Cut => {
 };
 
 const cutAll = (op: string, shape: Shape, ranges: readonly Range[]): readonly Cut[] => {
+  requireList(op, ranges, `${op}(x, [[0, 2]]), a range for each axis`);
   if (ranges.length > shape.length)
     throw new ShapeError(`${op} got ${ranges.length} ranges for shape ${formatShape(shape)} with ${shape.length} axes`);
   return shape.map((length, i) => cutAxis(ranges[i], length));
@@ -74,11 +76,11 @@ export const slice = primitive("slice", (x: Tensor, ranges: readonly Range[]): T
 
 /** Zeros of `shape` with x in the place that `ranges` cuts out: the transpose of {@link slice}. */
 export const embed = primitive("embed", (x: Tensor, shape: Shape, ranges: readonly Range[]): Tensor => {
-  const out = allocate(shape, x.dtype);
-  arrayOf(out).fill(0, out.offset, out.offset + out.size);
-  const cuts = cutAll("embed", shape, ranges);
+  const cuts = cutAll("embed", checkShape("embed", shape), ranges);
   const place = cuts.map((cut) => cut.count);
   if (!sameShape(place, x.shape)) throw new ShapeError(`embed got ${formatShape(x.shape)} for a place of shape ${formatShape(place)}`);
+  const out = allocate(shape, x.dtype);
+  arrayOf(out).fill(0, out.offset, out.offset + out.size);
   const start = onePiece(shape, cuts);
   if (start !== undefined) arrayOf(out).set(arrayOf(x).subarray(x.offset, x.offset + x.size), out.offset + start);
   else copyStrided(x.shape, x, { strides: stridesOf(x.shape), start: 0 }, out, layoutOf(shape, cuts));

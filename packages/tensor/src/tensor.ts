@@ -17,6 +17,9 @@ interface Mark {
   readonly slot: number;
 }
 
+/** So many elements are printed at most; of more the first few. */
+const printed = 20;
+
 /** Numbers nested to any depth. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
@@ -97,13 +100,23 @@ export class Tensor {
   /** The elements as nested JavaScript arrays, booleans for bool; a copy. @throws WatchedTensorError as {@link data} does. */
   toArray(): NestedArray {
     refuseWatched(this, "toArray()");
-    const elements = elementsOf(this);
-    let next = 0;
-    const build = (axis: number): NestedArray => {
-      if (axis === this.shape.length) return this.dtype === "bool" ? elements[next++] !== 0 : elements[next++]!;
-      return Array.from({ length: this.shape[axis]! }, () => build(axis + 1));
-    };
-    return build(0);
+    return nested(this);
+  }
+
+  /**
+   * What `JSON.stringify` writes, so that it saves any tree of tensors: the nested arrays of {@link toArray}. The element type is not among them: to restore, give it
+   * to `tensor` again. As everywhere in JSON, NaN and infinities become null, which `tensor` refuses.
+   *
+   * @throws WatchedTensorError as {@link data} does.
+   * @example
+   * const parameters = { weight: tensor([[0.1, 0.2]], { dtype: "float32" }), bias: tensor([1, 2]) };
+   * const saved = JSON.parse(JSON.stringify(parameters)) as Record<string, NestedArray>;
+   * const restored = mapTree((leaf, path) => tensor(saved[path]!, { dtype: leaf.dtype }), parameters);
+   * expectClose(restored.weight.sub(parameters.weight), [[0, 0]]);
+   */
+  toJSON(): NestedArray {
+    refuseWatched(this, "toJSON()");
+    return nested(this);
   }
 
   /** @throws OptionError always: a tensor is not a number. */
@@ -114,11 +127,33 @@ export class Tensor {
     );
   }
 
-  /** A short description, without the numbers. */
+  /**
+   * Type, shape and numbers, for people: all of up to 20 elements, the first of more; also what Node's console shows. Watched or not, nothing is recorded.
+   *
+   * @example
+   * String(tensor([[1, 2], [3, 4]])); // "Tensor float64 [2, 2] [[1, 2], [3, 4]]"
+   */
   toString(): string {
-    return `Tensor(${formatShape(this.shape)}, ${this.dtype})`;
+    const head = `Tensor ${this.dtype} ${formatShape(this.shape)}`;
+    if (this.generation !== this.region.generation) return `${head} (released)`;
+    const text = (part: NestedArray): string => {
+      if (Array.isArray(part)) return `[${(part as readonly NestedArray[]).map(text).join(", ")}]`;
+      return String(this.dtype === "float32" ? Number((part as number).toPrecision(7)) : this.dtype === "bool" ? Boolean(part) : part);
+    };
+    if (this.size <= printed) return `${head} ${text(nested(this))}`;
+    return `${head} [${Array.from(elementsOf(this).subarray(0, 3), text).join(", ")}, ... ${this.size} numbers]`;
   }
 }
+
+const nested = (x: Tensor): NestedArray => {
+  const elements = elementsOf(x);
+  let next = 0;
+  const build = (axis: number): NestedArray => {
+    if (axis === x.shape.length) return x.dtype === "bool" ? elements[next++] !== 0 : elements[next++]!;
+    return Array.from({ length: x.shape[axis]! }, () => build(axis + 1));
+  };
+  return build(0);
+};
 
 const refuseWatched = (x: Tensor, what: string): void => {
   if (isWatched(x))
@@ -176,6 +211,16 @@ export const recycle = (x: Tensor): void => {
 
 /** Whether a value is a tensor. */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+
+/** @throws OptionError for what is no tensor. */
+export const requireTensor = (op: string, x: unknown): void => {
+  if (!isTensor(x)) throw new OptionError(`${op} needs a tensor, got ${Array.isArray(x) ? "a list" : typeof x}: make one with tensor(value)`);
+};
+
+/** @throws OptionError for anything but a list of tensors. */
+export const requireTensors = (op: string, list: readonly Tensor[]): void => {
+  if (!Array.isArray(list) || !list.every(isTensor)) throw new OptionError(`${op} needs a list of tensors: write ${op}([a, b])`);
+};
 
 /** The slot that the watcher with this epoch gave to `x`, or -1. */
 export const slotOf = (x: Tensor, epoch: number): number => {

@@ -2,26 +2,49 @@
  * @file Rules of the elementwise operations.
  */
 import {
-  abs, add, cast, cos, div, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFloat, isTensor, kernels, less, lessEqual, log, log1p, logicalAnd,
-  logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh, tanhSlope, where,
-  type Operand, type Primitive, type Tensor,
+  abs, add, cast, cos, div, elementsOf, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFinite, isFloat, isTensor, kernels, less, lessEqual,
+  log, log1p, logicalAnd, logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh,
+  tanhSlope, where, type Operand, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
-import { bySlope, jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry } from "../rule.js";
+import {
+  bySlope, jointJvpEntry, jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JointJvpRule, type JvpEntry, type VjpEntry,
+} from "../rule.js"; // prettier-ignore
+
+/** A product of what goes through a rule with a slope, from operands made safe and by a multiplication that is. */
+type Product = (safe: <T extends Operand>(one: T) => T | Tensor, times: (a: Tensor, b: Tensor) => Tensor) => Tensor;
 
 /**
- * A product ȳ ∂y/∂x, but 0 wherever ȳ is 0: a branch that `where` did not take has no say, even where its slope is infinite or NaN.
+ * a b, of which a zero cotangent comes back as zero even where a or b is not finite: there it is a quotient, whose rule absorbs, with what is not finite on top, so
+ * that no finite numbers make an infinite one, which checks would report.
+ */
+const steepProduct = (a: Tensor, b: Tensor): Tensor => {
+  const product = mul(a, b);
+  const finite = isFinite(product);
+  const leads = isFinite(b);
+  const [top, other] = [where(finite, 1, where(leads, a, b)), where(finite, 1, where(leads, b, a))];
+  const tiny = less(abs(other), product.dtype === "float32" ? 1.1754943508222875e-38 : 2.2250738585072014e-308); // with a reciprocal that overflows: 0 becomes NaN, the others ±∞
+  return where(finite, mul(where(finite, a, 1), where(finite, b, 1)), div(top, reciprocal(div(other, where(tiny, 0, 1)))));
+};
+
+/**
+ * A product ȳ ∂y/∂x, or ∂y/∂x ẋ, but 0 where that is 0 · ∞ or 0 · NaN: a branch that `where` did not take has no say, even where its slope is infinite or NaN.
  *
  * The numbers are looked at first, since they are seldom such; then the product is made again of 1 in place of the operands there, so that its own
- * derivatives are numbers too.
+ * derivatives are numbers too. Where the slope is a number nothing is replaced: a product that is 0 may still have a derivative.
+ *
+ * This holds for sqrt, reciprocal, exp, expm1, log, log1p, div and pow alone, whose slopes are infinite at finite arguments. All others (mul, square, abs, relu,
+ * sin, cos, tanh, sigmoid, softplus, erf, gelu, and what is made of them, as x log x) give NaN, as NaN · 0, for a zero cotangent where a factor is infinite or NaN.
+ * There the safe way is a `where` inside the argument too: where(c, f(where(c, x, 1)), 0).
  */
-const absorbing = (g: Tensor, product: (safe: <T extends Operand>(one: T) => T | Tensor) => Tensor): Tensor => {
-  const plain = product((one) => one);
+export const absorbing = (g: Tensor, product: Product): Tensor => {
+  const plain = product((one) => one, mul);
   if (kernels.firstNonFinite(plain) < 0) return plain;
-  const vanishes = equal(g, 0);
+  const vanishes = logicalAnd(equal(g, 0), notEqual(plain, plain));
+  if (!elementsOf(vanishes).includes(1)) return product((one) => one, steepProduct);
   return where(
     vanishes,
     0,
-    product((one) => where(vanishes, 1, isTensor(one) ? one : full([], one, { dtype: g.dtype }))),
+    product((one) => where(vanishes, 1, isTensor(one) ? one : full([], one, { dtype: g.dtype })), steepProduct),
   );
 };
 
@@ -36,20 +59,19 @@ const choice = (primitive: Primitive<[Operand, Operand]>, beaten: (one: Operand,
   );
 };
 
-/** d(xᵖ)/dx = p xᵖ⁻¹, which is 0 for p = 0 even at x = 0. */
+/** d(xᵖ)/dx = p xᵖ⁻¹, which is 0 for p = 0 even where x⁻¹ is no number. */
 const powerSlope = (x: Operand, p: Operand, like: Tensor): Tensor => {
   if (p === 0) return full(like.shape, 0, { dtype: like.dtype });
   if (p === 1) return full(like.shape, 1, { dtype: like.dtype });
   if (p === 2) return mul(x, 2);
   if (!isTensor(p)) return mul(pow(x, p - 1), p);
-  const base = where(logicalAnd(equal(p, 0), equal(isTensor(x) ? x : full([], x, { dtype: p.dtype }), 0)), 1, x);
-  return mul(p, pow(base, sub(p, 1)));
+  return absorbing(p, (safe, times) => times(p, pow(safe(x), sub(p, 1))));
 };
 
-/** ln x where xᵖ has a derivative in p; 0 at x = 0, where xᵖ is 0 for all p > 0. */
-const logarithmOfBase = (x: Operand, like: Tensor): Tensor => {
-  const base = isTensor(x) ? x : full([], x, { dtype: like.dtype });
-  return log(where(equal(base, 0), 1, base));
+/** ln x where xᵖ has a derivative in p, so that p is a tensor; 0 where x = 0 and p ≥ 0, since xᵖ is 0 for all p > 0. */
+const logarithmOfBase = (x: Operand, p: Operand, like: Tensor): Tensor => {
+  const base = isTensor(x) ? (isFloat(x.dtype) ? x : cast(x, like.dtype)) : full([], x, { dtype: like.dtype });
+  return log(where(logicalAnd(equal(base, 0), greaterEqual(p, 0)), 1, base));
 };
 
 const inverseRootOfTwo = Math.SQRT1_2;
@@ -71,9 +93,9 @@ export const elementwiseRules: readonly VjpEntry[] = [
     bySlope((_y, x) => step(x)),
   ),
   vjpEntry(sqrt, (g, y) => absorbing(g, (safe) => div(g, mul(safe(y), 2)))),
-  vjpEntry(reciprocal, (g, y) => absorbing(g, (safe) => neg(mul(g, square(safe(y)))))),
-  vjpEntry(exp, (g, y) => absorbing(g, (safe) => mul(g, safe(y)))),
-  vjpEntry(expm1, (g, y) => absorbing(g, (safe) => mul(g, add(safe(y), 1)))),
+  vjpEntry(reciprocal, (g, y) => absorbing(g, (safe, times) => neg(times(g, times(safe(y), safe(y)))))),
+  vjpEntry(exp, (g, y) => absorbing(g, (safe, times) => times(g, safe(y)))),
+  vjpEntry(expm1, (g, y) => absorbing(g, (safe, times) => times(g, add(safe(y), 1)))),
   vjpEntry(log, (g, _y, x) => absorbing(g, (safe) => div(g, safe(x)))),
   vjpEntry(log1p, (g, _y, x) => absorbing(g, (safe) => div(g, add(safe(x), 1)))),
   vjpEntry(
@@ -130,7 +152,7 @@ export const elementwiseRules: readonly VjpEntry[] = [
       ),
     (g, y, _a, b) =>
       unbroadcast(
-        absorbing(g, (safe) => neg(div(mul(g, safe(y)), safe(b)))),
+        absorbing(g, (safe, times) => neg(div(times(g, safe(y)), safe(b)))),
         b,
       ),
   ),
@@ -138,12 +160,12 @@ export const elementwiseRules: readonly VjpEntry[] = [
     pow,
     (g, _y, x, p) =>
       unbroadcast(
-        absorbing(g, (safe) => mul(g, powerSlope(safe(x), p, g))),
+        absorbing(g, (safe, times) => times(g, powerSlope(safe(x), p, g))),
         x,
       ),
     (g, y, x, p) =>
       unbroadcast(
-        absorbing(g, (safe) => mul(g, mul(safe(y), logarithmOfBase(safe(x), y)))),
+        absorbing(g, (safe, times) => times(g, times(safe(y), logarithmOfBase(safe(x), p, y)))),
         p,
       ),
   ),
@@ -172,6 +194,28 @@ const chosenTangent = (primitive: Primitive<[Operand, Operand]>, beaten: (one: O
   );
 };
 
+/** Both slopes of a power are made once, for all tangents that they are safe for. */
+const powerTangent: JointJvpRule<[Operand, Operand]> = (y, x, p) => {
+  let inBase: Tensor | undefined;
+  let inExponent: Tensor | undefined;
+  return ([ofBase, ofExponent]) => {
+    const byBase =
+      ofBase &&
+      absorbing(ofBase, (safe, times) => {
+        const base = safe(x);
+        return times(ofBase, base === x ? (inBase ??= powerSlope(x, p, y)) : powerSlope(base, p, y));
+      });
+    const byExponent =
+      ofExponent &&
+      absorbing(ofExponent, (safe, times) => {
+        const base = safe(x);
+        const slope = (): Tensor => times(safe(y), logarithmOfBase(base, p, y));
+        return times(ofExponent, base === x && times === mul ? (inExponent ??= slope()) : slope());
+      });
+    return byBase && byExponent ? add(byBase, byExponent) : (byBase ?? byExponent);
+  };
+};
+
 /** The forward rules of elementwise.ts in @dydt/tensor. */
 export const elementwiseTangents = (): readonly (readonly JvpEntry[])[] => [
   pointwise(elementwiseRules, [
@@ -190,12 +234,12 @@ export const elementwiseTangents = (): readonly (readonly JvpEntry[])[] => [
       (t, y) => spread(neg(t), y),
     ),
     jvpEntry(mul, "linear", "linear"),
-    jvpEntry(div, "linear", (t, y, _a, b) => neg(div(mul(t, y), b))),
     jvpEntry(
-      pow,
-      bySlope((y, x, p) => powerSlope(x, p, y)),
-      bySlope((y, x) => mul(y, logarithmOfBase(x, y))),
+      div,
+      (t, _y, _a, b) => absorbing(t, (safe) => div(t, safe(b))),
+      (t, y, _a, b) => absorbing(t, (safe, times) => neg(div(times(t, safe(y)), safe(b)))),
     ),
+    jointJvpEntry(pow, powerTangent),
     chosenTangent(maximum, less),
     chosenTangent(minimum, greater),
     jvpEntry(

@@ -3,7 +3,7 @@
  */
 import {
   at, broadcastTo, cast, concat, div, equal, full, innerProducts, isTensor, kernels, max, min, mul, normalizeAxes, prod, reshape, slice, stack, stopGradient, sum, transpose,
-  weightedSum,
+  weightedSum, zerosLike,
   type Primitive, type ReduceOptions, type Shape, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { jointEntry, jointJvpEntry, jvpEntry, vjpEntry, withoutDerivative, type JvpEntry, type VjpEntry, type Wanted } from "../rule.js";
@@ -85,7 +85,7 @@ export const reduceRules: readonly VjpEntry[] = [
   ]),
   vjpEntry(
     innerProducts,
-    (u, _y, _g, terms) => weightedSum(null, u, terms),
+    (u, _y, g, terms) => (terms.length === 0 ? zerosLike(g) : weightedSum(null, u, terms)),
     (u, _y, g, terms) => terms.map((_, i) => scale(at(u, i), g)),
   ),
   withoutDerivative(stopGradient),

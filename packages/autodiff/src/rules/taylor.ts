@@ -2,17 +2,18 @@
  * @file Taylor rules: how the coefficients of a path x(t) = Σ xₖ tᵏ go through an operation.
  *
  *   y = eˣ:   k yₖ = Σⱼ j xⱼ yₖ₋ⱼ, j = 1 … k      and so for every y with ẏ = ẋ w(y, x), once w has coefficients:   k yₖ = Σⱼ j xⱼ wₖ₋ⱼ
- *   y = a/b:  yₖ = (aₖ − Σⱼ bⱼ yₖ₋ⱼ) / b₀           y = xᵖ:  k x₀ yₖ = Σⱼ (p j − (k − j)) xⱼ yₖ₋ⱼ
+ *   y = a/b:  yₖ = (aₖ − Σⱼ bⱼ yₖ₋ⱼ) / b₀           y = xᵖ:  k x₀ yₖ = Σⱼ (p j − (k − j)) xⱼ yₖ₋ⱼ, and where x₀ = 0  ẏ = ẋ p xᵖ⁻¹
  *
  * Each coefficient is one sum over the ones before: K coefficients cost O(K²) products. Operations that are linear, or products, need no rule here: their forward
  * rule says so. A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, tables 13.1 and 13.2.
  */
 import {
-  abs, add, affineMoved, affineProduct, at, cast, concat, cos, div, erf, exp, expm1, full, geluExact, isTensor, log, log1p, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
+  abs, add, affineMoved, affineProduct, at, cast, concat, cos, div, elementsOf, equal, erf, exp, expm1, full, geluExact, isFloat, isTensor, log, log1p, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
   reciprocal, relu, reshape, scatterAdd, sigmoid, sin, slice, softplus, sqrt, square, stack, step, sub, tanh, tanhSlope, transpose, weightedSum, where, zerosLike, type FusedActivation,
   type Primitive, type ReduceOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import type { Tangent } from "../rule.js";
+import { absorbing } from "./elementwise.js";
 
 /** Coefficients of a path, its value first; undefined where zero. Shorter ones go on with zeros. */
 export type Jet = readonly Tangent[];
@@ -95,7 +96,7 @@ const bell = (x: Jet, y: Tensor, slope: number, order: number): Jet => {
 };
 
 const jetOf = (jet: ArgumentJet, arg: unknown, like: Tensor): Jet =>
-  (jet as Jet | undefined) ?? [isTensor(arg) ? arg : full([], arg as number, { dtype: like.dtype })];
+  (jet as Jet | undefined) ?? [isTensor(arg) ? (isFloat(arg.dtype) ? arg : cast(arg, like.dtype)) : full([], arg as number, { dtype: like.dtype })];
 
 const wholePower = (x: Jet, p: number, order: number): Jet => {
   if (p === 1) return x;
@@ -104,27 +105,45 @@ const wholePower = (x: Jet, p: number, order: number): Jet => {
   return p % 2 === 0 ? even : recur(mul(even[0]!, x[0]!), order, (k) => convolved(k, even, x));
 };
 
-const power: TaylorRule = ([ofBase, ofExponent], y, order, base, exponent) => {
-  if (ofExponent === undefined && typeof exponent === "number") {
-    const x = ofBase as Jet;
-    if (exponent === 0) return [y];
-    if (Number.isInteger(exponent) && exponent > 0 && exponent <= 64) return [y, ...wholePower(x, exponent, order).slice(1)];
-    return recur(y, order, (k, known) => over(convolved(k, x, known, { first: 1, weight: (j) => (exponent * j - (k - j)) / k }), x[0]!));
-  }
-  if (ofExponent === undefined && isTensor(exponent)) {
-    const x = ofBase as Jet;
+/** Of xᵖ where x₀ = 0: from the next lower powers, ẏ = ẋ p xᵖ⁻¹, while the derivative in p is 0 as in the other modes; O(K³) products. */
+const powerOfZero = (x: Jet, p: Jet, order: number): Jet => {
+  const y = pow(x[0]!, p[0]!);
+  if (order === 0) return [y];
+  const product = (a: Tensor, b: Tensor): Tensor => absorbing(a, (safe, steep) => steep(a, safe(b)));
+  const lower = powerOfZero(x, [sub(p[0]!, 1), ...p.slice(1)], order - 1);
+  const slopes = recur(product(p[0]!, lower[0]!), order - 1, (k) => convolved(k, p, lower, { product }));
+  return recur(y, order, (k) => convolved(k, x, slopes, { first: 1, weight: (j) => j / k, product }));
+};
+
+/** Of xᵖ where x₀ is not 0; `moved` are the coefficients of p, where it moves. */
+const powerOfOthers = (x: Jet, p: number | Tensor, moved: Jet | undefined, y: Tensor, order: number): Jet => {
+  if (moved === undefined && !isTensor(p))
+    return recur(y, order, (k, known) => over(convolved(k, x, known, { first: 1, weight: (j) => (p * j - (k - j)) / k }), x[0]!));
+  if (moved === undefined)
     return recur(y, order, (k, known) => {
       const raised = convolved(k, x, known, { first: 1, weight: (j) => j / k });
-      return over(difference(times(raised, exponent), convolved(k, x, known, { first: 1, last: k - 1, weight: (j) => (k - j) / k })), x[0]!);
+      return over(difference(times(raised, p), convolved(k, x, known, { first: 1, last: k - 1, weight: (j) => (k - j) / k })), x[0]!);
     });
-  }
-  const x = jetOf(ofBase, base, y);
-  const p = jetOf(ofExponent, exponent, y);
   const logarithms = logarithm(x, log(x[0]!), x[0]!, order);
   return exponential(
-    recur(mul(p[0]!, logarithms[0]!), order, (k) => convolved(k, p, logarithms)),
+    recur(mul(moved[0]!, logarithms[0]!), order, (k) => convolved(k, moved, logarithms)),
     y,
     order,
+  );
+};
+
+const power: TaylorRule = ([ofBase, ofExponent], y, order, base, exponent) => {
+  const p = exponent as number | Tensor;
+  if (p === 0) return [y];
+  const x = jetOf(ofBase, base, y);
+  if (Number.isInteger(p) && (p as number) > 0 && (p as number) <= 64) return [y, ...wholePower(x, p as number, order).slice(1)];
+  const moved = ofExponent as Jet | undefined;
+  if (!elementsOf(x[0]!).includes(0)) return powerOfOthers(x, p, moved, y, order);
+  const vanishes = equal(x[0]!, 0);
+  const there = powerOfZero(x, jetOf(moved, p, y), order);
+  const elsewhere = powerOfOthers([where(vanishes, 1, x[0]!), ...x.slice(1)], p, moved, where(vanishes, 1, y), order);
+  return recur(y, order, (k) =>
+    there[k] === undefined && elsewhere[k] === undefined ? undefined : where(vanishes, there[k] ?? 0, elsewhere[k] ?? 0),
   );
 };
 

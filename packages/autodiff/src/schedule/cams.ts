@@ -11,7 +11,7 @@
  * H. Zhang, E. Constantinescu, Optimal checkpointing for adjoint of multistage time-stepping schemes, ACM TOMS 49(4), 2023: its recursion for methods
  * whose stages give the next state (here they always do).
  */
-import { checkOptions } from "@dydt/tensor";
+import { checkOptions, OptionError } from "@dydt/tensor";
 import { requireWhole, type Action, type Schedule } from "./schedule.js";
 import { fused } from "./stages.js";
 
@@ -43,6 +43,8 @@ interface Choice {
  */
 export const cams = (options: CamsOptions): Schedule => {
   checkOptions("cams", options, ["units", "stages"]);
+  if ((options as unknown) === undefined)
+    throw new OptionError("cams needs { units, stages }: the budget in states, and what the stages of a step take");
   const { units, stages } = options;
   requireWhole(units, 1, "the number of units of cams");
   requireWhole(stages, 1, "the number of units that stages take");

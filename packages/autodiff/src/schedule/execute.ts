@@ -5,7 +5,7 @@
  * pullback, which begins with the reverse of that step. Each action is checked against the contract of a schedule before the chain sees it.
  */
 import { DydtError, OptionError } from "@dydt/tensor";
-import { requireWhole, ScheduleError, type Action, type Kept, type Level, type OnlineSchedule, type Schedule } from "./schedule.js";
+import { actionsOf, requireWhole, ScheduleError, type Action, type Kept, type Level, type OnlineSchedule, type Schedule } from "./schedule.js";
 
 /**
  * What can be reversed step by step: a solve, a recurrent network, an optimisation loop.
@@ -65,7 +65,8 @@ export interface Execution {
  * @param chain - what does it.
  * @returns the two phases. Both throw ScheduleError where the schedule breaks its contract, whatever the chain throws, and DydtError after the
  * end or a failure.
- * @throws OptionError when `steps` is not a whole number, or negative, or when the schedule keeps stages and the chain has none.
+ * @throws OptionError when `steps` is not a whole number, or negative, when the schedule keeps stages and the chain has none, or when what should be a schedule makes
+ * one, such as `revolve` in the place of `revolve(8)`.
  * @example
  * const done: string[] = [];
  * const note = (name: string) => (state: number) => void done.push(`${name} ${state}`);
@@ -79,7 +80,13 @@ export interface Execution {
 export const execute = (schedule: Schedule, steps: number, chain: Chain): Execution => {
   requireWhole(steps, 0, "the number of steps to be reversed");
   const keepsStages = requireStages(schedule, chain);
-  const phases = follow(schedule(steps), steps, chain, { stored: new Map(), working: 0, stagesAtHand: false, keepsStages, next: steps - 1 });
+  const phases = follow(actionsOf(schedule, steps), steps, chain, {
+    stored: new Map(),
+    working: 0,
+    stagesAtHand: false,
+    keepsStages,
+    next: steps - 1,
+  });
   let over = false;
 
   const begin = () => {

@@ -3,7 +3,7 @@
  *
  * Written apart from the executor, so that each checks the other.
  */
-import type { Action, Kept, Schedule } from "./schedule.js";
+import { actionsOf, requireSchedule, requireWhole, type Action, type Kept, type Schedule } from "./schedule.js";
 
 /** What a schedule does, in numbers. */
 export interface Interpretation {
@@ -29,11 +29,14 @@ export interface Interpretation {
  * @param steps - the length of the chain.
  * @param slots - how much may be stored at a time; more is a violation. Default: any number.
  * @returns counts, and a list of violations, which is empty for a sound schedule.
+ * @throws OptionError for what is no schedule, and for a number of steps that is not a whole number.
  * @example
  * const { advanced, taped, violations } = interpretSchedule(revolve(5), 100, 5);
  * if (advanced !== 316 || taped !== 100 || violations.length > 0) throw new Error("not the binomial optimum");
  */
 export const interpretSchedule = (schedule: Schedule, steps: number, slots = Infinity): Interpretation => {
+  requireSchedule(schedule, "interpretSchedule");
+  requireWhole(steps, 0, "the number of steps to be interpreted");
   const held = new Map<number, Kept>();
   const slow = new Set<number>();
   const violations: string[] = [];
@@ -47,7 +50,7 @@ export const interpretSchedule = (schedule: Schedule, steps: number, slots = Inf
     if (!sound) violations.push(`actions[${index}], ${JSON.stringify(action)}: ${what}`);
   };
 
-  for (const action of schedule(steps)) {
+  for (const action of actionsOf(schedule, steps)) {
     switch (action.do) {
       case "store": {
         const { state, what = "state", level = "ram" } = action;

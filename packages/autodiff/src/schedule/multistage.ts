@@ -34,6 +34,8 @@ export interface MultistageOptions {
  */
 export const multistage = (options: MultistageOptions): Schedule => {
   checkOptions("multistage", options, ["ram", "slow"]);
+  if ((options as unknown) === undefined)
+    throw new OptionError("multistage needs { ram, slow }: how many states are kept in memory and on the slow level");
   const { ram, slow } = options;
   if (typeof slow === "object" && slow !== null) checkOptions("multistage: slow", slow, ["slots", "storage"]);
   const slowSlots = typeof slow === "object" && slow !== null ? slow.slots : slow;

@@ -114,3 +114,22 @@ export class ScheduleError extends DydtError {
 export const requireWhole = (value: number, least: number, what: string): void => {
   if (!Number.isInteger(value) || value < least) throw new OptionError(`${what} must be a whole number, at least ${least}; got ${String(value)}`);
 };
+
+/**
+ * Refuses what is no schedule.
+ *
+ * @param who - whose argument it is, for the message.
+ * @throws OptionError for anything but a function.
+ */
+export const requireSchedule = (schedule: unknown, who: string): void => {
+  if (typeof schedule !== "function")
+    throw new OptionError(`${who} needs a checkpoint schedule, as storeAll() or revolve(8), got ${schedule === null ? "null" : typeof schedule}`);
+};
+
+/** The actions of a schedule. @throws OptionError for a function that makes a schedule, or another one. */
+export const actionsOf = (schedule: Schedule, steps: number): Iterable<Action> => {
+  const actions: unknown = schedule(steps);
+  if (typeof actions === "object" && actions !== null && Symbol.iterator in actions) return actions as Iterable<Action>;
+  const made = typeof actions === "function" ? "a function that makes schedules" : `a function that gives ${typeof actions}`;
+  throw new OptionError(`got ${made} where a checkpoint schedule belongs: call it, as in revolve(8) or storeAll()`);
+};

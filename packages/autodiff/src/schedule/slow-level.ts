@@ -1,7 +1,7 @@
 /**
  * @file Tensors on the slow level: states under their numbers in one reversal, lists of arrays under numbers of their own in the storage.
  */
-import { copy, elementsOf, allocatingIn, heap, isCarried, wrap, type Tensor } from "@dydt/tensor";
+import { copy, elementsOf, allocatingIn, formatShape, heap, isCarried, OptionError, wrap, type Tensor, type TypedArray } from "@dydt/tensor";
 import { memoryStorage, type CheckpointStorage } from "./storage.js";
 
 /** States of one reversal on the slow level. */
@@ -16,7 +16,30 @@ export interface SlowLevel {
 }
 
 /** A state in the storage, or, where a forward mode carries something along with it, here. */
-type Kept = { readonly key: number; readonly like: readonly Pick<Tensor, "shape" | "dtype">[] } | { readonly leaves: readonly Tensor[] };
+type Kept = { readonly key: number; readonly like: readonly Like[] } | { readonly leaves: readonly Tensor[] };
+
+/** What an array was put in for. */
+interface Like extends Pick<Tensor, "shape" | "dtype" | "size"> {
+  /** The kind of the array, whichever realm it is from. */
+  readonly kind: string;
+}
+
+const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** @throws OptionError unless these are the arrays that were put. */
+const requireArrays = (found: unknown, like: readonly Like[]): readonly TypedArray[] => {
+  const mustBe = "get must return, at once and not as a promise, the arrays that put was given";
+  if (!Array.isArray(found)) throw new OptionError(`the storage of the slow level gave ${kindOf(found)} where a list of arrays was put: ${mustBe}`);
+  like.forEach(({ shape, size, kind }, i) => {
+    const one = (found as readonly (TypedArray | undefined)[])[i];
+    if (kindOf(one) !== kind || one?.length !== size)
+      throw new OptionError(
+        `the storage of the slow level gave ${kindOf(one)}${one === undefined ? "" : ` of length ${String(one.length)}`} for a state ${formatShape(shape)} ` +
+          `that was put as ${kind} of length ${size}: ${mustBe}`,
+      );
+  });
+  return found as readonly TypedArray[];
+};
 
 let lastKey = 0;
 const forgotten = new FinalizationRegistry<() => void>((close) => close());
@@ -44,16 +67,17 @@ export const slowLevel = (storage: CheckpointStorage = memoryStorage()): SlowLev
         return;
       }
       const key = ++lastKey;
-      storage.put(
-        key,
-        leaves.map((leaf) => elementsOf(leaf).slice()),
-      );
-      states.set(state, { key, like: leaves.map(({ shape, dtype }) => ({ shape, dtype })) });
+      const arrays = leaves.map((leaf) => elementsOf(leaf).slice());
+      const like = leaves.map(({ shape, dtype, size }, i) => ({ shape, dtype, size, kind: kindOf(arrays[i]) }));
+      const done: unknown = storage.put(key, arrays);
+      if (kindOf(done) === "Promise") throw new OptionError("the storage of the slow level gave a promise from put: it must keep the arrays at once");
+      states.set(state, { key, like });
     },
     restore: (state: number) => {
       const kept = states.get(state)!;
       if ("leaves" in kept) return kept.leaves;
-      return storage.get(kept.key).map((array, i) => wrap(array, kept.like[i]!.shape, kept.like[i]!.dtype));
+      const arrays = requireArrays(storage.get(kept.key), kept.like);
+      return kept.like.map(({ shape, dtype }, i) => wrap(arrays[i]!, shape, dtype));
     },
     release,
     close,

@@ -9,7 +9,7 @@
  *
  * H. Zhang, W. Zhao, PNODE, 2022 (arXiv 2206.01298), prop. 1, is for an initial state that is not kept.
  */
-import type { Action, OnlineSchedule, Schedule } from "./schedule.js";
+import { actionsOf, requireSchedule, type Action, type OnlineSchedule, type Schedule } from "./schedule.js";
 
 /**
  * The form of a schedule for chains that keep stages: its slots hold a state and the stages of the step before it, and the initial state is free.
@@ -18,16 +18,18 @@ import type { Action, OnlineSchedule, Schedule } from "./schedule.js";
  *
  * @param schedule - any schedule; one that keeps stages already is returned itself. Of one without a `wider` form the initial state takes a slot.
  * @returns a schedule with `keepsStages`.
+ * @throws OptionError for what is no schedule.
  * @example
  * const { advanced, taped } = interpretSchedule(withStages(revolve(5)), 100);
  * if (advanced + taped - 100 !== 184) throw new Error("not the optimum");
  */
 export const withStages = (schedule: Schedule): Schedule => {
+  requireSchedule(schedule, "withStages");
   if (schedule.keepsStages === true) return schedule;
   const plain = schedule.wider?.() ?? schedule;
   const online = plain.online;
   const stages = function* (steps: number): Generator<Action> {
-    if (steps > 0) yield* fused(atEnds(plain(steps + 1)));
+    if (steps > 0) yield* fused(atEnds(actionsOf(plain, steps + 1)));
   };
   return Object.assign(stages, {
     keepsStages: true,
@@ -37,11 +39,18 @@ export const withStages = (schedule: Schedule): Schedule => {
   });
 };
 
-const onlineAtEnds = ({ reached, finish }: OnlineSchedule): OnlineSchedule => ({
-  keepsStages: true,
-  reached: (state) => atEnds(reached(state)),
-  finish: (steps) => (steps === 0 ? [] : fused(atEnds(finish(steps + 1)))),
-});
+const onlineAtEnds = ({ reached, finish }: OnlineSchedule): OnlineSchedule => {
+  let begun = false;
+  return {
+    keepsStages: true,
+    reached: (state) => {
+      begun = true;
+      return atEnds(reached(state));
+    },
+    // Where the chain ends where it began, its only state was reached, and may be stored.
+    finish: (steps) => (begun ? fused(atEnds(finish(steps + 1))) : []),
+  };
+};
 
 /** What reverses "at" a state, for the step that ended there. */
 function* atEnds(actions: Iterable<Action>): Generator<Action> {

@@ -221,3 +221,9 @@ describe("a schedule that breaks its contract is refused where it does", () => {
     expect(outcomes.refused).toBeGreaterThan(400);
   });
 });
+
+test.each([revolve, storeAll, () => undefined])("a function that is no schedule is refused, and the message says to call it", (maker) => {
+  const run = () => execute(maker as unknown as Schedule, 3, toyChain().chain);
+  expect(run).toThrow(OptionError);
+  expect(run).toThrow("where a checkpoint schedule belongs: call it, as in revolve(8) or storeAll()");
+});

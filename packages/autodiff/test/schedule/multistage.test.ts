@@ -105,6 +105,7 @@ describe("multistage", () => {
     [{ ram: 1, slow: 2, disk: 3 }, "unknown option disk"],
     [{ ram: 1, slow: { slots: 2, store: memoryStorage() } }, "did you mean storage"],
     [{ ram: 1 }, "slow slots"],
+    [undefined, "multistage needs { ram, slow }"],
   ])("refuses %j", (options, message) => {
     expect(() => multistage(options as never)).toThrow(OptionError);
     expect(() => multistage(options as never)).toThrow(message);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { advances, interpretSchedule, online, storeAll, withStages, type Action, type Schedule } from "@dydt/autodiff";
+import { advances, executeOnline, interpretSchedule, online, storeAll, withStages, type Action, type Chain, type Schedule } from "@dydt/autodiff";
 import { OptionError } from "@dydt/tensor";
 
 /** The least r with C(slots + r, slots) ≥ steps. */
@@ -21,6 +21,10 @@ const driven = (schedule: Schedule, steps: number): Action[] => {
     actions.push(...reached(state));
   }
   return [...actions, ...finish(steps)];
+};
+
+const fail = (): never => {
+  throw new Error("there is nothing to do");
 };
 
 describe("online", () => {
@@ -80,6 +84,33 @@ describe("online", () => {
   test("has nothing to do for a chain of no steps", () => {
     expect([...online(3)(0)]).toEqual([]);
   });
+
+  test.each([online(1), online(3), storeAll(), withStages(online(1)), withStages(online(3)), withStages(storeAll())])(
+    "leaves nothing stored where a chain ends as it begins (%#)",
+    (schedule) => {
+      for (const steps of [0, 1, 4]) {
+        const stored = new Set<number>();
+        const reversed: number[] = [];
+        const chain: Chain = {
+          store: (state) => void stored.add(state),
+          restore: () => undefined,
+          release: (state) => void stored.delete(state),
+          advance: () => undefined,
+          reverse: (step) => void reversed.push(step),
+          reverseFromStages: (step) => void reversed.push(step),
+        };
+        const execution = executeOnline(schedule.online!(), chain);
+        const last = schedule.keepsStages === true ? steps : steps - 1;
+        for (let state = 0; state <= last; state++) execution.reached(state);
+        execution.finish(steps);
+        expect([...stored]).toEqual([]);
+        expect(reversed).toEqual(Array.from({ length: steps }, (_, i) => steps - 1 - i));
+      }
+      executeOnline(schedule.online!(), { store: fail, restore: fail, release: fail, advance: fail, reverse: fail, reverseFromStages: fail }).finish(
+        0,
+      );
+    },
+  );
 
   test.each([0, -3, 1.5, NaN, Infinity])("refuses %s slots", (c) => {
     expect(() => online(c)).toThrow(OptionError);

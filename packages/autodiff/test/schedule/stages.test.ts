@@ -113,6 +113,26 @@ describe("schedules that keep stages", () => {
   });
 });
 
+describe("what is no schedule is refused, with what to write", () => {
+  const nothing = [undefined, null, 3, "revolve", { slots: 3 }] as never[];
+  test.each(nothing)("%j", (schedule) => {
+    expect(() => withStages(schedule)).toThrow(OptionError);
+    expect(() => withStages(schedule)).toThrow("withStages needs a checkpoint schedule, as storeAll() or revolve(8)");
+    expect(() => interpretSchedule(schedule, 3)).toThrow("interpretSchedule needs a checkpoint schedule");
+  });
+
+  test("a schedule that was not called, and numbers of steps that are none", () => {
+    for (const uncalled of [revolve, online, storeAll] as never[])
+      for (const run of [() => interpretSchedule(uncalled, 3), () => [...withStages(uncalled)(3)]]) {
+        expect(run).toThrow(OptionError);
+        expect(run).toThrow("call it, as in revolve(8) or storeAll()");
+      }
+    expect(() => interpretSchedule(revolve(2), 1.5)).toThrow(OptionError);
+    expect(() => cams(undefined as never)).toThrow("cams needs { units, stages }");
+    expect(() => cams(undefined as never)).toThrow(OptionError);
+  });
+});
+
 describe("the executor and the interpreter", () => {
   test("agree on what is sound, however a schedule that keeps stages is spoilt", () => {
     const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });

@@ -3,14 +3,14 @@
  *
  * The simplest way to let a vector field depend on time: R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, appendix C.
  */
-import { broadcastTo, concat, type Tensor } from "@dydt/tensor";
+import { broadcastTo, concat, isTensor, OptionError, type Tensor } from "@dydt/tensor";
 import type { Module, TimeModule } from "../module.js";
 
 /**
  * Feeds the time to a module, as the last column of its input.
  *
  * @param module - takes `[..., n + 1]` where the state has `[..., n]`.
- * @returns a module of `[t, x]`, with t of shape `[]` and x of shape `[..., n]`. The time gets its derivative too.
+ * @returns a module of `[t, x]`, with t of shape `[]` and x of shape `[..., n]`. The time gets its derivative too. Its `apply` throws OptionError for anything else.
  * @example
  * const field = concatTime(linear(3, 2));
  * const parameters = { weight: tensor([[1, 0], [0, 1], [10, 20]]), bias: tensor([0, 0]) };
@@ -20,6 +20,10 @@ export const concatTime = <P>(module: Module<P>): TimeModule<P> =>
   Object.freeze({
     takesTime: true as const,
     init: module.init,
-    apply: (parameters: P, [t, x]: readonly [t: Tensor, x: Tensor]) =>
-      module.apply(parameters, concat([x, broadcastTo(t, [...x.shape.slice(0, -1), 1])], -1)),
+    apply: (parameters: P, input: readonly [t: Tensor, x: Tensor]) => {
+      if (!Array.isArray(input) || !input.every(isTensor))
+        throw new OptionError("a module of time and state needs both: call apply(parameters, [t, x])");
+      const [t, x] = input;
+      return module.apply(parameters, concat([x, broadcastTo(t, [...x.shape.slice(0, -1), 1])], -1));
+    },
   });

@@ -5,7 +5,7 @@
  *
  * These are the initial values of PyTorch's nn.Linear (Kaiming's uniform ones with a = √5): K. He et al., ICCV 2015, eq. 14.
  */
-import { affine, checkOptions } from "@dydt/tensor";
+import { affine, checkOptions, isTensor, OptionError } from "@dydt/tensor";
 import type { Dtype, Random, Shape, Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
 import { activationOf, isFused, type Activation } from "./activation.js";
@@ -29,6 +29,18 @@ export interface LinearOptions {
   readonly dtype?: Dtype;
 }
 
+/** @throws OptionError for what draws no numbers. */
+export const requireRandom = (name: string, random: Random): void => {
+  if (typeof random?.uniform !== "function") throw new OptionError(`init of ${name} needs a stream of random numbers: call init(random(0))`);
+};
+
+/** @throws OptionError for parameters and input that are swapped, or something else. */
+export const requireOperands = (name: string, fits: boolean, x: Tensor): void => {
+  if (!fits)
+    throw new OptionError(`${name} got other parameters than it has: call apply(parameters, x), with the parameters as init makes them first`);
+  if (!isTensor(x)) throw new OptionError(`${name} got ${typeof x} as its input: call apply(parameters, x) with a tensor x`);
+};
+
 /** σ(x W + b), as one operation where that is known. */
 export const applyLinear = ({ weight, bias }: LinearParameters, x: Tensor, activation: Activation = "identity"): Tensor => {
   if (bias !== undefined && isFused(activation)) return affine(x, weight, bias, activation);
@@ -41,7 +53,8 @@ export const applyLinear = ({ weight, bias }: LinearParameters, x: Tensor, activ
  * @param inputs - length of the last axis of the input.
  * @param outputs - length of the last axis of the output.
  * @returns a module from `[..., inputs]` to `[..., outputs]`.
- * @throws OptionError for lengths that are no positive whole numbers, and for unknown options; ShapeError when it is applied to another last axis.
+ * @throws OptionError for lengths that are no positive whole numbers, unknown options, and wrong arguments of `init` and `apply`; ShapeError when it is applied to
+ * another last axis.
  * @example
  * const layer = linear(2, 1);
  * const parameters = { weight: tensor([[3], [4]]), bias: tensor([0.5]) };
@@ -62,9 +75,13 @@ export const linear = (inputs: number, outputs: number, options: LinearOptions =
       .mul(2 * bound);
   return Object.freeze({
     init: (random: Random) => {
+      requireRandom("linear", random);
       const weight = draw(random, [inputs, outputs]);
       return bias ? { weight, bias: draw(random, [outputs]) } : { weight };
     },
-    apply: (parameters: LinearParameters, x: Tensor) => applyLinear(parameters, x),
+    apply: (parameters: LinearParameters, x: Tensor) => {
+      requireOperands("linear", isTensor(parameters?.weight), x);
+      return applyLinear(parameters, x);
+    },
   });
 };

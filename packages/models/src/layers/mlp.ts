@@ -5,8 +5,9 @@
  */
 import { checkOptions, OptionError, type Dtype, type Random, type Tensor } from "@dydt/tensor";
 import type { Module } from "../module.js";
+import { requireList } from "../options.js";
 import { activationOf, type Activation } from "./activation.js";
-import { applyLinear, linear, type LinearParameters } from "./linear.js";
+import { applyLinear, linear, requireOperands, requireRandom, type LinearParameters } from "./linear.js";
 
 /** Parameters of {@link mlp}. */
 export interface MlpParameters {
@@ -31,7 +32,8 @@ export interface MlpOptions {
  *
  * @param sizes - lengths of the last axis: of the input, after each hidden layer, of the output.
  * @returns a module from `[..., sizes[0]]` to `[..., sizes[sizes.length - 1]]`; a single state has no leading axis, and the same bits as in a batch.
- * @throws OptionError for fewer than two sizes, sizes that are no positive whole numbers, an unknown activation, and unknown options.
+ * @throws OptionError for fewer than two sizes, sizes that are no positive whole numbers, an unknown activation, unknown options, and wrong arguments of `init` and
+ * `apply`.
  * @example
  * const net = mlp([2, 32, 2], { activation: "softplus" });
  * const parameters = net.init(random(0));
@@ -39,6 +41,7 @@ export interface MlpOptions {
  * expectClose(net.apply(parameters, states).at(1), net.apply(parameters, states.at(1)));
  */
 export const mlp = (sizes: readonly number[], options: MlpOptions = {}): Module<MlpParameters> => {
+  requireList("mlp", "sizes", sizes, "mlp([2, 32, 2])");
   checkOptions("mlp", options, ["activation", "finalActivation", "gain", "dtype"]);
   if (sizes.length < 2)
     throw new OptionError(`mlp got ${sizes.length} sizes: it needs those of the input and of the output at least, as in mlp([2, 32, 2])`);
@@ -47,8 +50,13 @@ export const mlp = (sizes: readonly number[], options: MlpOptions = {}): Module<
   for (const one of [activation, finalActivation]) activationOf(one); // a name that is not known is refused here
   const modules = sizes.slice(1).map((outputs, i) => linear(sizes[i]!, outputs, { gain, dtype }));
   return Object.freeze({
-    init: (random: Random) => ({ layers: modules.map((module) => module.init(random)) }),
-    apply: ({ layers }: MlpParameters, x: Tensor) =>
-      modules.reduce((state, _, i) => applyLinear(layers[i]!, state, i === modules.length - 1 ? finalActivation : activation), x),
+    init: (random: Random) => {
+      requireRandom("mlp", random);
+      return { layers: modules.map((module) => module.init(random)) };
+    },
+    apply: (parameters: MlpParameters, x: Tensor) => {
+      requireOperands("mlp", parameters?.layers?.length === modules.length, x);
+      return modules.reduce((state, _, i) => applyLinear(parameters.layers[i]!, state, i === modules.length - 1 ? finalActivation : activation), x);
+    },
   });
 };

@@ -1,9 +1,10 @@
 /**
  * @file The kernels in plain JavaScript: the reference for every other set, and the fallback where there is no WebAssembly.
  *
- * Arithmetic is float64 throughout; results are rounded once when they are stored.
+ * Arithmetic is float64 throughout, and results are rounded once when they are stored; but tanhSlope of float32 rounds every operation, as the other sets do, and
+ * products of integers are taken modulo 2³².
  */
-import type { TypedArray } from "../dtype.js";
+import type { Dtype, TypedArray } from "../dtype.js";
 import { arrayOf, elementsOf, type Tensor } from "../tensor.js";
 import type { BinaryOp, Comparison, Kernels, Reduction, UnaryOp } from "./kernels.js";
 import { erf, exp, expm1, geluExact, log, log1p, sigmoid, softplus, cos, sin, tanh, power } from "./transcendental.js";
@@ -34,7 +35,9 @@ const unary: Readonly<Record<UnaryOp, ReturnType<typeof unaryLoop>>> = {
   step: unaryLoop((x) => (x > 0 ? 1 : x === x ? 0 : x)),
 };
 
-const scalar: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
+type Scalar = (x: number, y: number) => number;
+
+const inFloat64: Readonly<Record<BinaryOp, Scalar>> = {
   add: (x, y) => x + y,
   sub: (x, y) => x - y,
   mul: (x, y) => x * y,
@@ -45,16 +48,34 @@ const scalar: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {
   minimum: (x, y) => Math.min(x, y),
 };
 
-const binary: Readonly<Record<BinaryOp, ReturnType<typeof binaryLoop>>> = {
-  add: binaryLoop((x, y) => x + y),
-  sub: binaryLoop((x, y) => x - y),
-  mul: binaryLoop((x, y) => x * y),
-  div: binaryLoop((x, y) => x / y),
-  pow: binaryLoop(scalar.pow),
-  tanhSlope: binaryLoop((x, y) => x * (1 - y * y)),
-  maximum: binaryLoop((x, y) => Math.max(x, y)),
-  minimum: binaryLoop((x, y) => Math.min(x, y)),
+const inFloat32: typeof inFloat64 = {
+  ...inFloat64,
+  tanhSlope: (x, y) => {
+    const rounded = Math.fround(y);
+    return Math.fround(x) * Math.fround(1 - Math.fround(rounded * rounded));
+  },
 };
+
+/** xʸ modulo 2³²; for y < 0 truncated towards 0, and 0 for x = 0. */
+const integerPower: Scalar = (x, y) => {
+  if (y < 0) return x === 1 ? 1 : x === -1 ? 1 - 2 * (y & 1) : 0;
+  let product = 1;
+  for (let rest = y, square = x; rest > 0; rest >>= 1, square = Math.imul(square, square)) if ((rest & 1) === 1) product = Math.imul(product, square);
+  return product;
+};
+
+const inIntegers: typeof inFloat64 = { ...inFloat64, mul: (x, y) => Math.imul(x, y), pow: integerPower };
+
+/** By the type of the result. */
+const scalar: Readonly<Record<Dtype, typeof inFloat64>> = { float64: inFloat64, float32: inFloat32, int32: inIntegers, bool: inIntegers };
+
+const loopsOf = (table: typeof inFloat64) =>
+  Object.fromEntries(Object.entries(table).map(([op, f]) => [op, binaryLoop(f)])) as Readonly<Record<BinaryOp, ReturnType<typeof binaryLoop>>>;
+const integerLoops = loopsOf(inIntegers);
+const binary = { float64: loopsOf(inFloat64), float32: loopsOf(inFloat32), int32: integerLoops, bool: integerLoops };
+
+const squareOfIntegers = unaryLoop((x) => Math.imul(x, x));
+const productOfIntegers = reduceLoop(1, (product, x) => Math.imul(product, x));
 
 const comparison: Readonly<Record<Comparison, ReturnType<typeof binaryLoop>>> = {
   equal: binaryLoop((x, y) => (x === y ? 1 : 0)),
@@ -86,11 +107,12 @@ const sumByFour = (n: number, f: (i: number) => number): number => {
 /** The plain-JavaScript set. */
 export const jsKernels: Kernels = {
   name: "js",
-  unary: (op, x, out) => unary[op](out.size, arrayOf(x), x.offset, arrayOf(out), out.offset),
-  binary: (op, a, b, out) => binary[op](out.shape, out.size, operand(a), operand(b), arrayOf(out), out.offset),
+  unary: (op, x, out) =>
+    (op === "square" && out.dtype === "int32" ? squareOfIntegers : unary[op])(out.size, arrayOf(x), x.offset, arrayOf(out), out.offset),
+  binary: (op, a, b, out) => binary[out.dtype][op](out.shape, out.size, operand(a), operand(b), arrayOf(out), out.offset),
   binaryNumber: (op, a, b, out) => {
     const to = arrayOf(out);
-    const f = scalar[op];
+    const f = scalar[out.dtype][op];
     if (typeof a === "number") {
       const y = b as Tensor;
       const from = arrayOf(y);
@@ -99,7 +121,7 @@ export const jsKernels: Kernels = {
     }
     const y = b as number;
     const from = arrayOf(a);
-    if (op === "mul") for (let i = 0; i < out.size; i++) to[out.offset + i] = from[a.offset + i]! * y;
+    if (op === "mul" && out.dtype !== "int32") for (let i = 0; i < out.size; i++) to[out.offset + i] = from[a.offset + i]! * y;
     else if (op === "add") for (let i = 0; i < out.size; i++) to[out.offset + i] = from[a.offset + i]! + y;
     else for (let i = 0; i < out.size; i++) to[out.offset + i] = f(from[a.offset + i]!, y);
   },
@@ -121,7 +143,10 @@ export const jsKernels: Kernels = {
         to[out.offset + o + k] = mask[condition.offset + at[o + k]!] !== 0 ? x[a.offset + i + k * dx]! : y[b.offset + j + k * dy]!;
     });
   },
-  reduce: (op, x, outer, length, inner, out) => reduction[op](outer, length, inner, arrayOf(x), x.offset, arrayOf(out), out.offset),
+  reduce: (op, x, outer, length, inner, out) => {
+    const loop = op === "prod" && out.dtype === "int32" ? productOfIntegers : reduction[op];
+    loop(outer, length, inner, arrayOf(x), x.offset, arrayOf(out), out.offset);
+  },
   matmul: (a, b, layout, out) => matmulLoop(layout, arrayOf(a), a.offset, arrayOf(b), b.offset, arrayOf(out), out.offset),
   weightedSum: (base, weights, terms, out) => {
     const to = arrayOf(out);

@@ -171,7 +171,7 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     return address;
   };
 
-  /** x ∘ number or number ∘ x, computed in float64 and rounded once; the larger and the smaller are the same when the number is rounded first. */
+  /** x ∘ number or number ∘ x, computed in float64 and rounded once; tanhSlope, and the larger and the smaller, take the number rounded first. */
   const withNumber32 = (op: BinaryOp, n: number, x: number, value: number, isFirst: boolean, out: number): void => {
     if (op === "add") addNumber32!(n, x, value, out);
     else if (op === "sub" && isFirst) subFromNumber32!(n, x, value, out);
@@ -181,6 +181,7 @@ export const elementwiseKernels = (f: KernelFunctions): Pick<Kernels, "unary" | 
     else if (op === "div") divNumber32!(n, x, value, out);
     else if (op === "pow" && isFirst) power!(1, n, placed(value, "float64"), 0, 0, 1, x, 0, 4, 0, out, 0);
     else if (op === "pow") power!(1, n, x, 0, 4, 0, placed(value, "float64"), 0, 0, 1, out, 0);
+    else if (isFirst) binary32[op](1, n, placed(value, "float32"), 0, 0, x, 0, 1, out);
     else binary32[op](1, n, x, 0, 1, placed(value, "float32"), 0, 0, out);
   };
 
