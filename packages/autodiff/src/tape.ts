@@ -210,12 +210,13 @@ export class Tape implements Recorder {
 
   #jointly(applied: Applied, rule: JointRule<readonly unknown[]>, cotangent: Tensor, output: Tensor, held: Held): void {
     const { args, firstInput } = applied;
-    const wanted = new Array<Wanted | readonly Wanted[]>(args.length).fill(false);
+    const wanted: (Wanted | readonly Wanted[])[] = [];
     let input = firstInput;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
-      if (isTensor(arg)) wanted[i] = this.#wanted(this.#inputSlots[input++]!, held);
-      else if (Array.isArray(arg)) wanted[i] = (arg as readonly unknown[]).filter(isTensor).map(() => this.#wanted(this.#inputSlots[input++]!, held));
+      if (isTensor(arg)) wanted.push(this.#wanted(this.#inputSlots[input++]!, held));
+      else if (Array.isArray(arg)) wanted.push((arg as readonly unknown[]).filter(isTensor).map(() => this.#wanted(this.#inputSlots[input++]!, held)));
+      else wanted.push(false);
     }
     const pulled = rule(cotangent, output, wanted, ...args);
     input = firstInput;

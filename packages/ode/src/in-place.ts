@@ -6,7 +6,7 @@
  */
 import { custom, MissingRuleError } from "@dydt/autodiff";
 import {
-  currentRegion, DtypeError, DydtError, elementsOf, heap, isWatched, OptionError, Tensor, tensor, weightedSum, type Region,
+  currentRegion, DtypeError, DydtError, elementsOf, heap, isWatched, OptionError, owned, Tensor, tensor, weightedSum, type Region,
 } from "@dydt/tensor"; // prettier-ignore
 import { FieldError } from "./errors.js";
 import { ownTerm, type OwnTerm } from "./own-term.js";
@@ -138,7 +138,7 @@ const plainTerm = (f: PlainField, leaves: Leaves, count: EvaluationCounter): Ode
   numbersOf(first);
   const { shape, size } = first;
   const { shelfOf, take } = createShelves(size);
-  const around = (array: Float64Array, shelf: Shelf): Tensor => new Tensor(shape, "float64", size, array, 0, shelf.region);
+  const around = (array: Float64Array, shelf: Shelf): Tensor => new Tensor(shape, "float64", size, owned(array), 0, shelf.region);
   const evaluate = (t: number, y: Float64Array, dy: Float64Array): void => {
     count();
     call(f, t, y, dy);

@@ -6,8 +6,9 @@
  * Both operands have a row and a column stride, so transposes are free. Every element, in every tile, is summed in ascending k from 0 by multiplications and
  * additions of the element type; where k is cut into blocks the sum goes on from its stored value, which is exact. So a row has the same bits in any batch.
  *
- * B is read from a packed panel of two vectors' (one vector's) width, unless it lies so already; A is packed in blocks of 4 rows where walking along its rows
- * would touch another cache line at every k and the block is used for several panels. Sixteen vector registers hold 8 sums, 2 of B and one of A.
+ * B is read in whole vectors, from a packed panel where its rows are not contiguous or far apart; what lies beyond its last column is read as well, and dropped.
+ * A is packed in blocks of 4 rows where walking along its rows would touch another cache line at every k and the block is used for several panels. Sixteen vector
+ * registers hold 8 sums, 2 of B and one of A.
  */
 import { lines, range, type Lanes } from "./types.js";
 
@@ -62,7 +63,7 @@ const copyTile = ({ bits, bytes }: Lanes): string =>
     `}`,
   );
 
-/** Copies a panel of B, `width` columns of which n exist, to consecutive rows; the columns that do not exist become zeros. */
+/** Copies a panel of B, `width` columns of which n exist, to consecutive rows; the columns that do not exist are not looked at. */
 const packB = ({ bits, scalar, lanes, bytes }: Lanes): string =>
   lines(
     `function packB${bits}(b: usize, brs: usize, bcs: usize, k: i32, n: i32, width: i32, to: usize): void {`,
@@ -76,9 +77,7 @@ const packB = ({ bits, scalar, lanes, bytes }: Lanes): string =>
     `    }`,
     `  } else {`,
     `    for (let p = 0; p < k; p++) {`,
-    `      let j = 0;`,
-    `      for (; j < n; j++) store<${scalar}>(to + j * ${bytes}, load<${scalar}>(b + j * bcs));`,
-    `      for (; j < width; j++) store<${scalar}>(to + j * ${bytes}, 0);`,
+    `      for (let j = 0; j < n; j++) store<${scalar}>(to + j * ${bytes}, load<${scalar}>(b + j * bcs));`,
     `      to += width * ${bytes}; b += brs;`,
     `    }`,
     `  }`,
@@ -143,7 +142,7 @@ const product = (type: Lanes): string => {
     `        const width = wide ? ${2 * lanes} : ${lanes};`,
     `        const nc = min(n - j, width);`,
     `        let b = B + p * brs + j * bcs, bs = brs;`,
-    `        if (bcs != ${bytes} || nc != width || (mc > 12 && kc * brs > 16384)) { packB${bits}(b, brs, bcs, kc, nc, width, packedB); b = packedB; bs = width * ${bytes}; }`,
+    `        if (bcs != ${bytes} || (mc > 12 && kc * brs > 16384)) { packB${bits}(b, brs, bcs, kc, nc, width, packedB); b = packedB; bs = width * ${bytes}; }`,
     `        panel${bits}(mc, kc, nc, a, ats, as, ac, b, bs, C + i * ldc + j * ${bytes}, ldc, mode, wide, packed, scratch);`,
     `        j += width;`,
     `      }`,

@@ -45,7 +45,7 @@ export {
   type SeesThrough,
 } from "./recorder.js"; // prettier-ignore
 export { allocatingIn, closeWithOwner, countBytes, createRegion, currentRegion, heap, meterBytes, synchronous, type Region } from "./region.js";
-export { elementsOf, isTensor, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
+export { elementsOf, isTensor, owned, recycle, scalar, setSlot, slotOf, wrap } from "./tensor.js";
 export { exp as scalarExp, log as scalarLog, power } from "./backend/transcendental.js";
 export { kernels } from "./backend/active.js";
 export type { AdamNumbers, FusedActivation, Kernels, LayerKernels, MatmulLayout } from "./backend/kernels.js";

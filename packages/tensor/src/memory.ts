@@ -10,6 +10,8 @@ import type { Dtype, TypedArray } from "./dtype.js";
 const pageBytes = 65536;
 const maximumPages = 65536;
 const initialPages = 16;
+/** Kernels read whole vectors, up to 12 bytes beyond the end of an operand: so much is left behind the last chunk. */
+const overreadBytes = 16;
 
 /** Where there is no WebAssembly: a buffer that is copied when it grows. */
 const plainMemory = (): Pick<WebAssembly.Memory, "buffer" | "grow"> => {
@@ -69,7 +71,7 @@ export const acquireChunk = (bytes: number): Chunk => {
   const reusable = free.get(size)?.pop();
   if (reusable !== undefined) return reusable;
   const end = top + size;
-  const missing = Math.ceil((end - memory.buffer.byteLength) / pageBytes);
+  const missing = Math.ceil((end + overreadBytes - memory.buffer.byteLength) / pageBytes);
   if (missing > 0) grow(missing, bytes);
   const chunk = { offset: top, bytes: size };
   top = end;

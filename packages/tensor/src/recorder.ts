@@ -76,7 +76,8 @@ export const beginEpoch = (): number => {
 /** Ends an epoch: its marks may be overwritten. */
 export const endEpoch = (epoch: number): void => {
   const at = liveEpochs.lastIndexOf(epoch);
-  if (at >= 0) liveEpochs.splice(at, 1);
+  if (at === liveEpochs.length - 1) liveEpochs.pop();
+  else if (at >= 0) liveEpochs.splice(at, 1);
 };
 
 /** Whether marks of this epoch still count. */

@@ -17,6 +17,16 @@ interface Mark {
   readonly slot: number;
 }
 
+/** A typed array of the heap, and the address of its copy in the linear memory as long as the copies of that epoch count. */
+export interface Owned {
+  readonly array: TypedArray;
+  copyEpoch: number;
+  copyAddress: number;
+}
+
+/** An array that has no copy yet. */
+export const owned = (array: TypedArray): Owned => ({ array, copyEpoch: 0, copyAddress: 0 });
+
 /** So many elements are printed at most; of more the first few. */
 const printed = 20;
 
@@ -38,7 +48,7 @@ export class Tensor {
   /** Number of elements. */
   readonly size: number;
   /** @internal The typed array that holds it, or null for a block of the linear memory. */
-  readonly own: TypedArray | null;
+  readonly own: Owned | null;
   /** @internal Index of the first element in its typed array or in the memory's view. */
   readonly offset: number;
   /** @internal */
@@ -55,7 +65,7 @@ export class Tensor {
   marks: Mark[] | null = null;
 
   /** @internal Use {@link tensor}. */
-  constructor(shape: Shape, dtype: Dtype, size: number, own: TypedArray | null, offset: number, region: Region) {
+  constructor(shape: Shape, dtype: Dtype, size: number, own: Owned | null, offset: number, region: Region) {
     this.shape = shape;
     this.dtype = dtype;
     this.size = size;
@@ -170,7 +180,7 @@ export const arrayOf = (x: Tensor): TypedArray => {
       `a tensor of shape ${formatShape(x.shape)} made by ${x.op} was used after its ${x.region.kind} region was released: ` +
         `return it from the body that made it (scope, gradient, a step), or keep x.clone()`,
     );
-  return x.own ?? memoryView(x.dtype);
+  return x.own === null ? memoryView(x.dtype) : x.own.array;
 };
 
 /** Exactly the elements, as a view; what the public getter gives when nobody watches. */
@@ -182,13 +192,13 @@ export const elementsOf = (x: Tensor): TypedArray => {
 /** A tensor with undefined contents, in `region` (the innermost open one unless given). */
 export const allocate = (shape: Shape, dtype: Dtype, region: Region = currentRegion()): Tensor => {
   const size = sizeOf(shape);
-  if (region === heap) return new Tensor(shape, dtype, size, allocateArray(dtype, size), 0, heap);
+  if (region === heap) return new Tensor(shape, dtype, size, owned(allocateArray(dtype, size)), 0, heap);
   const bytes = bytesPerElement[dtype];
   return new Tensor(shape, dtype, size, null, region.allocate(size * bytes) / bytes, region);
 };
 
 /** A heap tensor around a typed array, which must not be changed afterwards. */
-export const wrap = (array: TypedArray, shape: Shape, dtype: Dtype): Tensor => new Tensor(shape, dtype, array.length, array, 0, heap);
+export const wrap = (array: TypedArray, shape: Shape, dtype: Dtype): Tensor => new Tensor(shape, dtype, array.length, owned(array), 0, heap);
 
 /** A 0-d tensor of one number, in the innermost open region. */
 export const scalar = (value: number, dtype: Dtype): Tensor => {

@@ -54,8 +54,10 @@ const rebuild = (tree: unknown, next: (leaf: Tensor) => unknown): unknown => {
   if (isTensor(tree)) return next(tree);
   if (Array.isArray(tree)) return tree.map((branch) => rebuild(branch, next));
   if (typeof tree !== "object" || tree === null) return refuse(tree, "");
-  const copy: Record<string, unknown> = { ...tree };
-  for (const key in copy) copy[key] = rebuild(copy[key], next);
+  const branches = tree as Readonly<Record<string, unknown>>;
+  const copy: Record<string, unknown> = {};
+  const keys = Object.keys(branches);
+  for (let i = 0; i < keys.length; i++) copy[keys[i]!] = rebuild(branches[keys[i]!], next);
   return copy;
 };
 

@@ -691,7 +691,7 @@ describe("operands", () => {
       for (let n = 1; n < 4; n++) {
         wasm.matmul(one, one, product(1, 1, 1, { accumulate: true }), sum);
         wasm.binaryNumber("mul", sum, 2, out);
-        expect(out.own![0]).toBe(2 * n);
+        expect(out.own!.array[0]).toBe(2 * n);
       }
     });
   });
@@ -717,6 +717,25 @@ describe("operands", () => {
       expectBits(elementsOf(out), [3, 6, 9]);
     });
     for (const each of regions) each.close();
+  });
+
+  test("may end where the memory ends, though whole vectors are read", () => {
+    for (const dtype of ["float32", "float64"] as const) {
+      const region = createRegion("store");
+      const x = allocatingIn(region, () => {
+        const present = arrayOf(allocate([1], dtype)).buffer.byteLength;
+        const large = 2 ** Math.ceil(Math.log2(present));
+        return allocate([large / arrayOf(allocate([1], dtype)).BYTES_PER_ELEMENT], dtype); // a chunk of its own, filled to its end
+      });
+      for (const n of [1, 2, 3, 5, 7]) {
+        const column = alias(x, [2, n], x.size - 2 * n);
+        elementsOf(column).set(Array.from({ length: 2 * n }, (_, i) => i + 1));
+        const out = put(new Array<number>(n).fill(0), [1, n], dtype, "heap");
+        wasm.matmul(put([1, 10], [1, 2], dtype, "heap"), column, product(1, 2, n), out);
+        expect(Array.from(elementsOf(out))).toEqual(Array.from({ length: n }, (_, j) => j + 1 + 10 * (n + j + 1)));
+      }
+      region.close();
+    }
   });
 
   test("large products of heap operands leave the regions' tensors alone", () => {

@@ -39,7 +39,7 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const bytes = bytesPerElement[dtype];
     const ofX = resultFor(wantedX, x.shape, dtype);
     const ofWeight = resultFor(wantedWeight, weight.shape, dtype);
-    const ofBias = resultFor(wantedBias, cotangent.shape.slice(1), dtype);
+    const ofBias = resultFor(wantedBias, [n], dtype);
     beginCall();
     const given = addressOf(cotangent);
     const value = y === undefined ? nowhere : addressOf(y);

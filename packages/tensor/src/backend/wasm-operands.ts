@@ -7,7 +7,7 @@
 import { bytesPerElement, type Dtype, type TypedArray } from "../dtype.js";
 import { acquireChunk, memoryView, releaseChunk, type Chunk } from "../memory.js";
 import { currentRegion, heap, type Region } from "../region.js";
-import { arrayOf, type Tensor } from "../tensor.js";
+import { arrayOf, type Owned, type Tensor } from "../tensor.js";
 
 /** Memory that is handed out block by block and taken back as a whole. */
 const createArena = () => {
@@ -45,8 +45,8 @@ const copies = createArena();
 /** Copies beyond this are not kept. */
 const copiesLimit = 32 * 1024 * 1024;
 
-/** Where the copies lie. It holds the arrays as long as the copies count, which take as much memory. */
-const addressOfKept = new Map<TypedArray, number>();
+/** Copies count as long as nothing but operations of this generation of this region is computed. */
+let epoch = 1;
 let epochRegion: Region = heap;
 let epochGeneration = -1;
 
@@ -62,48 +62,51 @@ const copyTo = (address: number, from: TypedArray, dtype: Dtype): void => {
   memoryView(dtype).set(from, address / bytesPerElement[dtype]);
 };
 
-const addressOfCopy = (x: Tensor, own: TypedArray): number => {
+const addressOfCopy = (x: Tensor, own: Owned): number => {
   const bytes = x.size * bytesPerElement[x.dtype];
-  const whole = own.length === x.size;
+  const array = arrayOf(x);
+  const whole = array.length === x.size;
   const region = currentRegion();
-  if (!whole || region === heap || copies.used + bytes > copiesLimit) {
+  if (!whole || region === heap) {
     const address = scratch.reserve(bytes);
-    copyTo(address, whole ? own : own.subarray(x.offset, x.offset + x.size), x.dtype);
+    copyTo(address, whole ? array : array.subarray(x.offset, x.offset + x.size), x.dtype);
     return address;
   }
   if (region !== epochRegion || region.generation !== epochGeneration) {
     epochRegion = region;
     epochGeneration = region.generation;
-    addressOfKept.clear();
+    epoch++;
     copies.reset();
   }
-  const known = addressOfKept.get(own);
-  if (known !== undefined) return known;
-  const address = copies.reserve(bytes);
-  copyTo(address, own, x.dtype);
-  addressOfKept.set(own, address);
+  if (own.copyEpoch === epoch) return own.copyAddress;
+  const isKept = copies.used + bytes <= copiesLimit;
+  const address = (isKept ? copies : scratch).reserve(bytes);
+  copyTo(address, array, x.dtype);
+  if (isKept) {
+    own.copyEpoch = epoch;
+    own.copyAddress = address;
+  }
   return address;
 };
 
-/** Whether the elements lie in the linear memory; a released tensor is left to {@link arrayOf}, which says so. */
-const inPlace = (x: Tensor): boolean => x.own === null && x.generation === x.region.generation;
+/** Address of elements in the linear memory. */
+const addressInPlace = (x: Tensor): number => {
+  arrayOf(x); // which says so where it is released
+  return x.offset * bytesPerElement[x.dtype];
+};
 
 /** Address of the elements of x; may grow the memory. */
-export const addressOf = (x: Tensor): number => (inPlace(x) ? x.offset * bytesPerElement[x.dtype] : addressOfCopy(x, arrayOf(x)));
+export const addressOf = (x: Tensor): number => (x.own === null ? addressInPlace(x) : addressOfCopy(x, x.own));
 
 /** Address that a kernel writes a result to; may grow the memory. */
-export const addressOfResult = (out: Tensor): number => {
-  const bytes = bytesPerElement[out.dtype];
-  if (inPlace(out)) return out.offset * bytes;
-  arrayOf(out);
-  return scratch.reserve(out.size * bytes);
-};
+export const addressOfResult = (out: Tensor): number =>
+  out.own === null ? addressInPlace(out) : scratch.reserve(arrayOf(out).BYTES_PER_ELEMENT * out.size);
 
 /** Brings a result to the heap, if it belongs there. */
 export const deliver = (out: Tensor, address: number): void => {
-  const own = out.own;
-  if (own === null) return;
-  addressOfKept.delete(own); // what was kept of it is stale
+  if (out.own === null) return;
+  out.own.copyEpoch = 0; // what was kept of it is stale
+  const own = out.own.array;
   const from = memoryView(out.dtype);
   const start = address / bytesPerElement[out.dtype];
   if (out.size > 32) own.set(from.subarray(start, start + out.size), out.offset);
@@ -112,5 +115,5 @@ export const deliver = (out: Tensor, address: number): void => {
 
 /** Brings the elements of a tensor of the heap to where its result will be, for kernels that add to it. */
 export const fetchResult = (out: Tensor, address: number): void => {
-  if (out.own !== null) copyTo(address, out.own.subarray(out.offset, out.offset + out.size), out.dtype);
+  if (out.own !== null) copyTo(address, out.own.array.subarray(out.offset, out.offset + out.size), out.dtype);
 };
