@@ -70,12 +70,19 @@ const missing = (mode: string, define: string, { op }: Operation, argument: numb
       : `no ${mode} rule for argument ${argument} of ${op}, counted from 0: give one in ${define}(${op}, [...]), or null where its derivative is zero`,
   );
 
-/** @throws OptionError for what is neither null nor a list of rules. */
-const requireRules = (define: string, { op }: Operation, rule: unknown): void => {
+/** @throws OptionError for what is neither null nor a list of functions, or of the names that stand for some. */
+const requireRules = (define: string, primitive: Primitive | undefined, rule: unknown, named: readonly string[]): void => {
+  if (primitive?.op === undefined)
+    throw new OptionError(`${define} got ${typeof primitive} in the place of a primitive: make one with primitive(name, forward)`);
   if (rule !== null && !Array.isArray(rule))
     throw new OptionError(
-      `${define} got ${typeof rule} for ${op}: give a list with a rule for each argument, or null where every derivative is zero`,
+      `${define} got ${typeof rule} for ${primitive.op}: give a list with a rule for each argument, or null where every derivative is zero`,
     );
+  for (const [i, one] of ((rule as readonly unknown[] | null) ?? []).entries())
+    if (typeof one !== "function" && one !== null && one !== undefined && !named.includes(one as string))
+      throw new OptionError(
+        `${define} got ${typeof one === "string" ? `"${one}"` : typeof one} as the rule of argument ${i} of ${primitive.op}, counted from 0: give a function${named.map((name) => `, "${name}"`).join("")} or null`,
+      );
 };
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table holds primitives of any arguments
@@ -98,7 +105,7 @@ export const hasZeroDerivative = (operation: Operation): boolean => knownRule(op
  * @param rule - per argument, the function (cotangent, output, ...args) that gives the argument's cotangent; null for constants; null in all for derivative zero.
  * One that is left out is a MissingRuleError where its argument is differentiated.
  * @returns the primitive.
- * @throws OptionError for a rule that is no list.
+ * @throws OptionError for a rule that is no list of functions.
  * @example
  * const cube = defineVjp(
  *   primitive("cube", (x: Tensor) => x.mul(x).mul(x)),
@@ -107,7 +114,7 @@ export const hasZeroDerivative = (operation: Operation): boolean => knownRule(op
  * expectClose(gradient((x: Tensor) => cube(x).sum())(tensor([1, 2])), [3, 12]);
  */
 export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>, rule: VjpRule<A> | null): Primitive<A> => {
-  requireRules("defineVjp", primitive, rule);
+  requireRules("defineVjp", primitive, rule, []);
   rules.set(primitive, rule);
   return primitive;
 };
@@ -120,7 +127,7 @@ export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>,
  * the argument's tangent adds to the output's; null for constants; null in all for derivative zero. One that is left out is a MissingRuleError where its argument
  * is differentiated.
  * @returns the primitive.
- * @throws OptionError for a rule that is no list.
+ * @throws OptionError for a rule that is no list of functions, or "linear".
  * @example
  * const cube = defineJvp(
  *   primitive("cube", (x: Tensor) => x.mul(x).mul(x)),
@@ -129,7 +136,7 @@ export const defineVjp = <A extends readonly unknown[]>(primitive: Primitive<A>,
  * expectClose(jvp((x: Tensor) => cube(x), tensor([1, 2]), tensor([1, 1])).tangent, [3, 12]);
  */
 export const defineJvp = <A extends readonly unknown[]>(primitive: Primitive<A>, rule: JvpRule<A> | null): Primitive<A> => {
-  requireRules("defineJvp", primitive, rule);
+  requireRules("defineJvp", primitive, rule, ["linear"]);
   forwardRules.set(primitive, rule);
   return primitive;
 };

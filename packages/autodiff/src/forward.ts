@@ -8,9 +8,10 @@
  */
 import {
   activeRecorders, allocatingIn, beginEpoch, copy, copyOut, DtypeError, endEpoch, formatShape, heap, identity, inTemporaryRegion, isFloat, isTensor, leavesLike,
-  leavesOf, recordingWith, sameShape, ShapeError, synchronous, unflatten, zerosLike,
+  leavesOf, OptionError, recordingWith, sameShape, ShapeError, synchronous, unflatten, zerosLike,
   type Operation, type Recorder, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
+import { requireFunction } from "./curried.js";
 import { requireTangent } from "./linearize.js";
 import type { Tangent } from "./rule.js";
 
@@ -89,6 +90,11 @@ export const forward = <C extends object>({ order, tensors, map, through }: Mode
   return { recorder, along, begin: (x, one) => void carried.set(x, one), end: () => endEpoch(epoch) };
 };
 
+/** @throws OptionError for anything but a list. */
+export const requireTrees = (who: string, trees: readonly unknown[]): void => {
+  if (!Array.isArray(trees)) throw new OptionError(`${who} needs a list of trees like x as its third argument: write ${who}(f, x, [v])`);
+};
+
 /**
  * Runs f at x with a list of tensors along each leaf of x: itself where `withValue`, then what each of the given trees holds in its place.
  *
@@ -103,6 +109,7 @@ export const runAlong = <X, Y>(
   withValue: boolean,
 ): { readonly value: Y; readonly along: readonly Y[] } =>
   inTemporaryRegion("tape", (outside) => {
+    requireFunction(who, f, "f, x, v");
     // Watched under new headers: a tensor that f also closes over stays a constant there.
     const leaves = leavesOf(x).map((leaf) => identity(leaf));
     const given = trees.map((tree) => leavesLike(x, tree));

@@ -26,7 +26,7 @@ const differentiate = <X, A>(f: (x: X) => Tensor | Auxiliary<A>, x: X): { readon
     let carried: { readonly auxiliary?: A } = {};
     const { value, pullback } = vjp((at: X) => {
       const result = synchronous(f(at));
-      if (typeof result !== "object" || isTensor(result) || !("auxiliary" in result)) return scalarOf(result);
+      if (typeof result !== "object" || result === null || isTensor(result) || !("auxiliary" in result)) return scalarOf(result);
       carried = { auxiliary: result.auxiliary };
       return scalarOf(result.value);
     }, x);

@@ -6,7 +6,7 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, table 3.2.
  */
 import { isTensor, type Tensor } from "@dydt/tensor";
-import { runAlong, type Along, type Mode } from "./forward.js";
+import { requireTrees, runAlong, type Along, type Mode } from "./forward.js";
 import { linearize } from "./linearize.js";
 import type { Tangent } from "./rule.js";
 
@@ -72,6 +72,7 @@ const push = <X, Y, V extends readonly X[]>(
   x: X,
   directions: V,
 ): { readonly value: Y; readonly tangents: { readonly [J in keyof V]: Y } } => {
+  requireTrees(who, directions);
   const { value, along } = runAlong(who, tangentMode(directions.length), f, x, directions, false);
   return { value, tangents: along as { readonly [J in keyof V]: Y } };
 };

@@ -184,7 +184,11 @@ export class Tape implements Recorder {
       const cotangents = held.cotangents.slice(slot, slot + output.length);
       if (cotangents.every((cotangent) => cotangent === undefined)) return;
       checks?.verify();
-      const pulled = (rule as CustomOperation).pullback(cotangents);
+      const pulled: readonly Cotangent[] | undefined = (rule as CustomOperation).pullback(cotangents);
+      if (pulled?.length !== applied.args.length)
+        throw new ShapeError(
+          `the pullback of ${applied.operation.op} gave ${pulled?.length} cotangents for ${applied.args.length} tensors: undefined stands for zero`,
+        );
       for (let i = 0; i < pulled.length; i++) {
         const to = this.#inputSlots[firstInput + i]!;
         if (to >= 0) give(held, to, checked(applied, applied.args[i] as Tensor, cotangents, pulled[i]), false);
@@ -215,7 +219,8 @@ export class Tape implements Recorder {
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
       if (isTensor(arg)) wanted.push(this.#wanted(this.#inputSlots[input++]!, held));
-      else if (Array.isArray(arg)) wanted.push((arg as readonly unknown[]).filter(isTensor).map(() => this.#wanted(this.#inputSlots[input++]!, held)));
+      else if (Array.isArray(arg))
+        wanted.push((arg as readonly unknown[]).filter(isTensor).map(() => this.#wanted(this.#inputSlots[input++]!, held)));
       else wanted.push(false);
     }
     const pulled = rule(cotangent, output, wanted, ...args);

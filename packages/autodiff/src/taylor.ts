@@ -7,7 +7,7 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 13.
  */
 import { add, full, isFloat, isTensor, mul, zeros, type Operation, type Primitive, type Tensor } from "@dydt/tensor";
-import { runAlong, type Along, type Mode } from "./forward.js";
+import { requireTrees, runAlong, type Along, type Mode } from "./forward.js";
 import { jvp } from "./jvp.js";
 import { jvpRuleOf, linearize, replaced } from "./linearize.js";
 import type { Tangent } from "./rule.js";
@@ -144,6 +144,7 @@ export const taylor = <X, Y>(
   x: X,
   coefficients: readonly NoInfer<X>[],
 ): { readonly value: Y; readonly coefficients: readonly Y[] } => {
+  requireTrees("taylor", coefficients);
   const { value, along } = runAlong("taylor", mode(coefficients.length), f, x, coefficients, true);
   return { value, coefficients: along };
 };

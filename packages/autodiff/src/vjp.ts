@@ -18,6 +18,7 @@ import {
   zerosLike,
   type Tensor,
 } from "@dydt/tensor";
+import { requireFunction } from "./curried.js";
 import type { Cotangent } from "./rule.js";
 import { Tape } from "./tape.js";
 
@@ -68,6 +69,7 @@ export interface Pulled<X, Y> {
  * expectClose(pullback(tensor([1, 0, 1])), [2, 0, 6]);
  */
 export const vjp = <X, Y>(f: (x: X) => Y, x: X): Pulled<X, Y> => {
+  requireFunction("vjp", f, "f, x");
   // Watched under new headers: a tensor that f also closes over stays a constant there.
   const leaves = leavesOf(x).map((leaf) => identity(leaf));
   let value: Y | undefined;

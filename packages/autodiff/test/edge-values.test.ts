@@ -188,3 +188,43 @@ test("an infinity that was put in passes the checks, whatever its slope", () => 
     setChecks(false);
   }
 });
+
+describe("the checks", () => {
+  const checked = <T>(body: () => T): T => {
+    setChecks(true);
+    try {
+      return body();
+    } finally {
+      setChecks(false);
+    }
+  };
+
+  test("let finite derivatives pass that are made of an infinite slope times zero", () => {
+    const x = tensor([1, 0]);
+    const power = (p: readonly number[]) => (z: Tensor) => pow(z, tensor(p)).sum();
+    expect(checked(() => gradient(power([2, 0]))(x)).toArray()).toEqual([2, 0]);
+    expect(checked(() => hessianVectorProduct(power([2, 1]), x, ones([2]))).toArray()).toEqual([2, 0]);
+    expect(checked(() => jvp((z: Tensor) => pow(z, tensor([2, 0])), x, ones([2]))).tangent.toArray()).toEqual([2, 0]);
+    expect(checked(() => gradient((y: Tensor) => where(greater(y, 0), sqrt(y), 0).sum())(x)).toArray()).toEqual([0.5, 0]);
+    const series = checked(() => taylor((z: Tensor) => pow(z, tensor([2, 2])), x, [ones([2]), zeros([2]), zeros([2])]));
+    expect(series.coefficients.map((one) => one.toArray())).toEqual([[2, 0], [1, 1], [0, 0]]); // prettier-ignore
+  });
+
+  test("find an infinite derivative all the same", () => {
+    expect(() => checked(() => gradient((z: Tensor) => pow(z, tensor(0.5)))(tensor(0)))).toThrow(/pow/);
+    expect(() => checked(() => taylor((z: Tensor) => pow(z, tensor(0.5)), tensor(0), [tensor(1)]))).toThrow(/pow|mul|div/);
+  });
+});
+
+test("the Taylor series of 0^p is no number where p is none, and infinite where 0^p is", () => {
+  const slope = (p: number): number => taylor((q: Tensor) => pow(tensor(0), q), tensor(p), [tensor(1)]).coefficients[0]!.item();
+  expect([NaN, -1, 0, 2].map(slope)).toEqual([NaN, -Infinity, 0, 0]);
+});
+
+test("the Taylor series of a power that is too small or large itself is found from lower powers", () => {
+  const c = (x: number, p: number, dtype: "float32" | "float64") =>
+    taylor((z: Tensor) => pow(z, p), tensor(x, { dtype }), [tensor(1, { dtype }), tensor(0, { dtype })]).coefficients.map((one) => one.item());
+  const [first, second] = c(1e-20, 2.5, "float32");
+  expect([first! / 2.5e-30, second! / (1.875e-10)]).toEqual([expect.closeTo(1, 5), expect.closeTo(1, 5)]); // prettier-ignore
+  expect(c(1e200, 1.6, "float64")[0]! / 1.6e120).toBeCloseTo(1, 10);
+});

@@ -4,11 +4,11 @@
  *   z̄ = ȳ σ′(z),  x̄ = z̄ Wᵀ,  W̄ = xᵀ z̄,  b̄ = the rows of z̄ summed        ẏ = σ′(z) (ẋ W + x Ẇ + ḃ)
  */
 import { kernels } from "./backend/active.js";
-import type { FusedActivation, LayerKernels } from "./backend/kernels.js";
+import { fusedActivations, type FusedActivation, type LayerKernels } from "./backend/kernels.js";
 import { matmulBackend } from "./backend/matmul.js";
 import { add, expm1, mul, neg, step, sub, tanhSlope } from "./elementwise.js";
 import { isFloat } from "./dtype.js";
-import { ShapeError } from "./errors.js";
+import { OptionError, ShapeError } from "./errors.js";
 import { matrixProduct, multiply } from "./linalg.js";
 import { broadcastTo, reshape, sumTo } from "./movement.js";
 import { primitive, type Primitive } from "./primitive.js";
@@ -127,11 +127,13 @@ const affineCotangents = (
  * @param bias - `[out]`.
  * @param activation - σ, computed in the same pass; default none. The bits are those of the operations one after the other.
  * @returns `[..., out]`.
- * @throws ShapeError when the lengths do not fit.
+ * @throws ShapeError when the lengths do not fit; OptionError for an unknown activation.
  * @example
  * expectClose(affine(tensor([1, 2]), tensor([[1, 0], [0, 1]]), tensor([10, 20])), [11, 22]);
  */
 export const affine = (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation = "identity"): Tensor => {
+  if (!fusedActivations.includes(activation))
+    throw new OptionError(`affine got the activation ${String(activation)}: ${fusedActivations.join(", ")} are known`);
   if (x.rank === 2) return affineProduct(x, weight, bias, activation);
   if (x.rank === 0) throw new ShapeError("affine got a single number: its first operand needs at least one axis");
   const lead = x.shape.slice(0, -1);

@@ -41,7 +41,8 @@ const dtypeOfArray = (values: ArrayBufferView): Dtype => {
  * A tensor of the given numbers, copied.
  *
  * @param values - a number, nested arrays of numbers or booleans, or a typed array.
- * @throws ShapeError for ragged arrays, or when `shape` does not hold the values; DtypeError for an unknown element type; OptionError for unknown options.
+ * @throws ShapeError for ragged arrays, or when `shape` does not hold the values; DtypeError for an unknown element type, and for
+ * numbers that int32 cannot hold; OptionError for unknown options.
  * @example
  * expectClose(tensor([[1, 2], [3, 4]]).sum(), 10);
  * expectClose(tensor(new Float32Array([1, 2, 3, 4]), { shape: [2, 2] }).at(1), [3, 4]);
@@ -51,6 +52,7 @@ export const tensor = (values: NestedArray | TypedArray, options?: TensorOptions
   const { shape, dtype } = options ?? {};
   if (ArrayBuffer.isView(values)) {
     const type = dtype ?? dtypeOfArray(values);
+    requireIntegers("tensor", type, values);
     return filled(shape ?? [values.length], type, values.length, (array) =>
       array.set(type === "bool" ? values.map((x) => (x === 0 ? 0 : 1)) : values),
     );
@@ -75,6 +77,7 @@ export const tensor = (values: NestedArray | TypedArray, options?: TensorOptions
   };
   visit(values, 0);
   const type = dtype ?? (booleans > 0 && booleans === numbers.length ? "bool" : "float64");
+  requireIntegers("tensor", type, numbers);
   return filled(shape ?? own, type, numbers.length, (array) => array.set(type === "bool" ? numbers.map((x) => (x === 0 ? 0 : 1)) : numbers));
 };
 
@@ -86,6 +89,14 @@ const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArr
   return wrap(array, [...shape], dtype);
 };
 
+/** @throws DtypeError for a number that int32 cannot hold; fractions are cut off. */
+const requireIntegers = (op: string, dtype: Dtype, values: ArrayLike<number>): void => {
+  if (dtype !== "int32" || values instanceof Int32Array) return;
+  for (let i = 0; i < values.length; i++)
+    if (!(Math.abs(Math.trunc(values[i]!) + 0.5) < 2147483648))
+      throw new DtypeError(`${op} got ${values[i]!}, which int32 cannot hold: whole numbers from -2147483648 to 2147483647; use float64`);
+};
+
 /** The element type that is asked for. @throws OptionError for unknown options. */
 export const dtypeOf = (op: string, options: FillOptions | undefined): Dtype => {
   checkOptions(op, options, ["dtype"]);
@@ -95,8 +106,13 @@ export const dtypeOf = (op: string, options: FillOptions | undefined): Dtype => 
 const constant = (op: string, shape: Shape, value: number, dtype: Dtype): Tensor =>
   wrap(allocateArray(dtype, sizeOf(checkShape(op, shape))).fill(dtype === "bool" ? Number(value !== 0) : value), [...shape], dtype);
 
-/** A tensor filled with one number. */
-export const full = (shape: Shape, value: number, options?: FillOptions): Tensor => constant("full", shape, value, dtypeOf("full", options));
+/** A tensor filled with one number. @throws OptionError for what is no number; DtypeError for one that int32 cannot hold. */
+export const full = (shape: Shape, value: number, options?: FillOptions): Tensor => {
+  if (typeof value !== "number" && typeof value !== "boolean") throw new OptionError(`full got ${typeof value} as its number: write full([2, 3], 1)`);
+  const dtype = dtypeOf("full", options);
+  requireIntegers("full", dtype, [value]);
+  return constant("full", shape, value, dtype);
+};
 
 /** Zeros. */
 export const zeros = (shape: Shape, options?: FillOptions): Tensor => constant("zeros", shape, 0, dtypeOf("zeros", options));

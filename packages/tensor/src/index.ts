@@ -39,7 +39,7 @@ export {
   carriedRules, withRules, type ArgumentRule, type ArgumentTangentRule, type CarriedRules, type Cotangent, type JointJvpRule, type JointRule, type JvpRule, type Tangent,
   type TangentOf, type VjpRule, type Wanted,
 } from "./rule.js"; // prettier-ignore
-export { primitive, setInspector, type Inspector, type Primitive } from "./primitive.js";
+export { primitive, setInspector, uninspected, type Inspector, type Primitive } from "./primitive.js";
 export {
   activeRecorders, beginEpoch, carriedAlong, endEpoch, inTemporaryRegion, isCarried, isRetained, isWatched, recordingWith, unrecorded, type Operation, type Recorder,
   type SeesThrough,

@@ -19,7 +19,7 @@ import {
   type Shape,
 } from "./shape.js";
 import { copyStrided } from "./strided.js";
-import { alias, allocate, arrayOf, type Tensor } from "./tensor.js";
+import { alias, allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 
 /** The same tensor under another header, so that it can be watched apart from the original. Shares memory. */
 export const identity = primitive("identity", (x: Tensor): Tensor => alias(x, x.shape));
@@ -38,6 +38,7 @@ export const copy = primitive("copy", (x: Tensor): Tensor => {
  * @throws ShapeError when the number of elements differs.
  */
 export const reshape = primitive("reshape", (x: Tensor, shape: Shape): Tensor => {
+  requireTensor("reshape", x);
   requireList("reshape", shape, "reshape(x, [2, -1])");
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
@@ -54,6 +55,7 @@ export const reshape = primitive("reshape", (x: Tensor, shape: Shape): Tensor =>
  * @throws ShapeError when it is no permutation.
  */
 export const transpose = primitive("transpose", (x: Tensor, axes?: readonly number[]): Tensor => {
+  requireTensor("transpose", x);
   if (axes !== undefined) requireList("transpose", axes, "transpose(x, [1, 0])");
   const order = axes === undefined ? x.shape.map((_, i) => x.rank - 1 - i) : axes.map((axis) => normalizeAxis("transpose", axis, x.rank));
   if (order.length !== x.rank || new Set(order).size !== x.rank)
@@ -109,6 +111,7 @@ export const embedAt = primitive("embedAt", (x: Tensor, shape: Shape, i: number)
  * @throws ShapeError when the shapes do not broadcast.
  */
 export const broadcastTo = primitive("broadcastTo", (x: Tensor, shape: Shape): Tensor => {
+  requireTensor("broadcastTo", x);
   requireList("broadcastTo", shape, "broadcastTo(x, [2, 3])");
   if (!sameShape(broadcastShapes("broadcastTo", x.shape, checkShape("broadcastTo", shape)), shape))
     throw new ShapeError(`broadcastTo cannot make ${formatShape(shape)} of ${formatShape(x.shape)}: an axis would shrink`);

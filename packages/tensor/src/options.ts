@@ -12,10 +12,12 @@ import { OptionError } from "./errors.js";
  */
 export const checkOptions = (name: string, options: object | undefined, known: readonly string[]): void => {
   if (options === undefined) return;
-  if (typeof options !== "object" || options === null || Array.isArray(options))
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const given = typeof options === "bigint" ? String(options) : JSON.stringify(options);
     throw new OptionError(
-      `${name} got ${JSON.stringify(options)} where its options belong: give an object, as in { ${known[0]!}: ${JSON.stringify(options)} }; it knows ${known.join(", ")}`,
+      `${name} got ${given} where its options belong: give an object, as in { ${known[0]!}: ${given} }; it knows ${known.join(", ")}`,
     );
+  }
   for (const key in options) {
     if (known.includes(key)) continue;
     const near = known.filter((one) => one.slice(0, 2).toLowerCase() === key.slice(0, 2).toLowerCase());

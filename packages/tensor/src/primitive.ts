@@ -4,7 +4,8 @@
  * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself, or carried by the primitive (rule.ts).
  */
 import { activeRecorders, exchangeRecorders, noRecorders, type Operation } from "./recorder.js";
-import type { Tensor } from "./tensor.js";
+import { OptionError } from "./errors.js";
+import { isTensor, type Tensor } from "./tensor.js";
 
 /** Looks at every operation, recorded or not: for debugging. */
 export type Inspector = (operation: Operation, args: readonly unknown[], output: Tensor) => void;
@@ -14,6 +15,17 @@ let inspector: Inspector | null = null;
 /** Sets who looks at every operation, or null for nobody, which costs nothing. */
 export const setInspector = (next: Inspector | null): void => {
   inspector = next;
+};
+
+/** Runs `body` while nobody inspects: a trial, whose numbers the caller looks at, and drops where they are not finite. */
+export const uninspected = <T>(body: () => T): T => {
+  const inspecting = inspector;
+  inspector = null;
+  try {
+    return body();
+  } finally {
+    inspector = inspecting;
+  }
 };
 
 /** Whether nobody records and nobody inspects, so that several operations may be computed as one. */
@@ -35,6 +47,13 @@ const unwatched = <A extends readonly unknown[]>(forward: (...args: A) => Tensor
   }
 };
 
+/** What a primitive computed, marked with its name. @throws OptionError for what is no tensor. */
+const named = (name: string, output: Tensor): Tensor => {
+  if (!isTensor(output)) throw new OptionError(`the primitive ${name} returned ${typeof output} in the place of a tensor`);
+  output.op = name;
+  return output;
+};
+
 /**
  * Makes a primitive: `forward` computes the numbers, unwatched, and every active recorder is then told of the call.
  *
@@ -51,13 +70,11 @@ export const primitive = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[
   const apply = (...args: A): Tensor => {
     const recorders = activeRecorders();
     if (recorders.length === 0) {
-      const output = forward(...args);
-      output.op = name;
+      const output = named(name, forward(...args));
       if (inspector !== null) inspector(apply as unknown as Primitive<A>, args, output);
       return output;
     }
-    const output = unwatched(forward, args);
-    output.op = name;
+    const output = named(name, unwatched(forward, args));
     if (inspector !== null) inspector(apply as unknown as Primitive<A>, args, output);
     for (let i = 0; i < recorders.length; i++) recorders[i]!.record(apply as unknown as Primitive<A>, args, output);
     return output;

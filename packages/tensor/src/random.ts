@@ -3,7 +3,7 @@
  */
 import { keyFromSeed, normals, permutation, splitKey, uniforms, type Key } from "./counter-random.js";
 import { allocateArray, type Dtype } from "./dtype.js";
-import { DtypeError } from "./errors.js";
+import { DtypeError, OptionError } from "./errors.js";
 import { checkOptions } from "./options.js";
 import { checkShape, sizeOf, type Shape } from "./shape.js";
 import { wrap, type Tensor } from "./tensor.js";
@@ -20,9 +20,9 @@ export interface Random {
   readonly normal: (shape: Shape, options?: RandomOptions) => Tensor;
   /** Numbers in [0, 1). */
   readonly uniform: (shape: Shape, options?: RandomOptions) => Tensor;
-  /** 0 to n - 1 in random order, as int32 `[n]`. */
+  /** 0 to n - 1 in random order, as int32 `[n]`. @throws OptionError where n is no whole number of at least 0. */
   readonly permutation: (n: number) => Tensor;
-  /** n independent streams, default 2. */
+  /** n independent streams, default 2. @throws OptionError where n is no whole number of at least 1. */
   readonly split: (n?: number) => readonly Random[];
 }
 
@@ -36,6 +36,10 @@ export interface Random {
  * expectClose(a.sub(b), [0, 0, 0]);
  */
 export const random = (seed: number): Random => stream(keyFromSeed(seed));
+
+const requireCount = (name: string, n: number, least: number): void => {
+  if (!Number.isInteger(n) || n < least) throw new OptionError(`${name} got ${String(n)}: a whole number of at least ${least} is needed`);
+};
 
 const stream = (key: Key): Random => {
   let position = 0;
@@ -53,11 +57,13 @@ const stream = (key: Key): Random => {
     normal: draw("normal", normals),
     uniform: draw("uniform", uniforms),
     permutation: (n: number) => {
+      requireCount("permutation", n, 0);
       const { order, next } = permutation(key, position, n);
       position = next;
       return wrap(order, [n], "int32");
     },
     split: (n = 2) => {
+      requireCount("split", n, 1);
       const keys = splitKey(key, position, n);
       position++;
       return keys.map(stream);

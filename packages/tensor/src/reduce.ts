@@ -65,19 +65,22 @@ export const prod = reduction("prod");
 const countOf = (op: string, x: Tensor, { axis }: ReduceOptions): number => sizeOf(normalizeAxes(op, axis, x.rank).map((i) => x.shape[i]!));
 
 /** Integers and masks as float64, so that what follows does not overflow. */
-const floating = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, "float64"));
+const floating = (op: string, x: Tensor): Tensor => {
+  requireTensor(op, x);
+  return isFloat(x.dtype) ? x : cast(x, "float64");
+};
 
 /** The mean; NaN for no elements. */
 export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   checkOptions("mean", options, known);
-  return div(sum(floating(x), options), countOf("mean", x, options));
+  return div(sum(floating("mean", x), options), countOf("mean", x, options));
 };
 
 /** Mean square deviation from the mean, divided by n - correction (default 0). */
 export const variance = (x: Tensor, given: ReduceOptions & { readonly correction?: number } = {}): Tensor => {
   checkOptions("variance", given, ["axis", "keepDims", "correction"]);
   const { correction = 0, keepDims = false, ...options } = given;
-  const values = floating(x);
+  const values = floating("variance", x);
   const deviation = sub(values, mean(values, { ...options, keepDims: true }));
   return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
 };
@@ -86,7 +89,7 @@ export const variance = (x: Tensor, given: ReduceOptions & { readonly correction
 export const norm = (x: Tensor, given: ReduceOptions & { readonly order?: number } = {}): Tensor => {
   checkOptions("norm", given, ["order", "axis", "keepDims"]);
   const { order = 2, ...options } = given;
-  const values = floating(x);
+  const values = floating("norm", x);
   if (order === 2) {
     const squares = sum(square(values), options);
     const vanishes = equal(squares, 0);
@@ -98,13 +101,16 @@ export const norm = (x: Tensor, given: ReduceOptions & { readonly order?: number
 };
 
 /** Lets derivatives end: the same numbers, watched by nobody. */
-export const stopGradient = primitive("stopGradient", (x: Tensor): Tensor => alias(x, x.shape));
+export const stopGradient = primitive("stopGradient", (x: Tensor): Tensor => {
+  requireTensor("stopGradient", x);
+  return alias(x, x.shape);
+});
 
 /** ln Σ eˣ without overflow; −∞ for no elements, and where every element is −∞, with derivative 0. */
 export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   checkOptions("logsumexp", options, known);
+  const values = floating("logsumexp", x);
   const axes = normalizeAxes("logsumexp", options.axis, x.rank);
-  const values = floating(x);
   if (x.size === 0) return log(sum(exp(values), options));
   const top = stopGradient(max(values, { ...options, keepDims: true }));
   const shift = where(isFinite(top), top, 0);
@@ -117,8 +123,8 @@ export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
 
 /** eˣ / Σ eˣ along an axis, the last unless given. */
 export const softmax = (x: Tensor, axis = -1): Tensor => {
+  const values = floating("softmax", x);
   normalizeAxis("softmax", axis, x.rank);
-  const values = floating(x);
   if (x.size === 0) return exp(values);
   const shifted = exp(sub(values, stopGradient(max(values, { axis, keepDims: true }))));
   return div(shifted, sum(shifted, { axis, keepDims: true }));
@@ -126,8 +132,8 @@ export const softmax = (x: Tensor, axis = -1): Tensor => {
 
 /** ln softmax(x) along an axis, the last unless given. */
 export const logSoftmax = (x: Tensor, axis = -1): Tensor => {
+  const values = floating("logSoftmax", x);
   normalizeAxis("logSoftmax", axis, x.rank);
-  const values = floating(x);
   return sub(values, logsumexp(values, { axis, keepDims: true }));
 };
 

@@ -94,3 +94,47 @@ describe("a wrong argument is an error that shows the right call:", () => {
     expect(use).toThrow(message);
   });
 });
+
+describe("numbers that do not fit are refused", () => {
+  test.each<readonly [name: string, use: () => unknown, message: string]>([
+    ["NaN as int32", () => tensor([1, NaN], { dtype: "int32" }), "tensor got NaN, which int32 cannot hold"],
+    ["too large for int32", () => tensor([3e9], { dtype: "int32" }), "tensor got 3000000000, which int32 cannot hold"],
+    ["a typed array for int32", () => tensor(Float64Array.of(-2147483649), { dtype: "int32" }), "tensor got -2147483649"],
+    ["full of int32", () => call.full!([2], 2 ** 31, { dtype: "int32" }), "full got 2147483648, which int32 cannot hold"],
+  ])("%s", (_name, use, message) => {
+    expect(use).toThrow(DtypeError);
+    expect(use).toThrow(message);
+  });
+
+  test("but the ends of int32 fit, and fractions are cut off", () => {
+    const ends = [-2147483648, 2147483647];
+    expect(tensor([...ends, 1.9, -1.9], { dtype: "int32" }).toArray()).toEqual([...ends, 1, -1]);
+    expect(tensor(Float64Array.from(ends), { dtype: "int32" }).toArray()).toEqual(ends);
+  });
+
+  test.each<readonly [name: string, use: () => unknown, message: string]>([
+    ["full without a number", () => call.full!([2]), "full got undefined as its number"],
+    ["full of text", () => call.full!([2], "a"), "full got string as its number"],
+    ["permutation of -1", () => stream.permutation!(-1), "permutation got -1: a whole number of at least 0 is needed"],
+    ["permutation of nothing", () => stream.permutation!(), "permutation got undefined"],
+    ["split into 1.5", () => stream.split!(1.5), "split got 1.5: a whole number of at least 1 is needed"],
+    ["split into 0", () => stream.split!(0), "split got 0"],
+    [
+      "an unknown activation",
+      () => call.affine!(tensor([[1, 2]]), tensor([[1], [1]]), tensor([0]), "Tanh"),
+      "affine got the activation Tanh: identity, tanh",
+    ],
+    ["a bigint for options", () => x.sum!(10n), "sum got 10 where its options belong"],
+  ])("%s", (_name, use, message) => {
+    expect(use).toThrow(OptionError);
+    expect(use).toThrow(message);
+  });
+
+  test.each(["mean", "variance", "norm", "logsumexp", "softmax", "logSoftmax", "reshape", "transpose", "broadcastTo", "stopGradient"])(
+    "%s of what is no tensor",
+    (name) => {
+      expect(() => call[name]!(undefined, [1])).toThrow(OptionError);
+      expect(() => call[name]!([1, 2])).toThrow(OptionError);
+    },
+  );
+});

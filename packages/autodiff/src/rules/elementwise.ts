@@ -4,7 +4,7 @@
 import {
   abs, add, cast, cos, div, elementsOf, equal, erf, exp, expm1, floor, full, geluExact, greater, greaterEqual, isFinite, isFloat, isTensor, kernels, less, lessEqual,
   log, log1p, logicalAnd, logicalOr, maximum, minimum, mul, neg, notEqual, pow, reciprocal, relu, sigmoid, sign, sin, softplus, sqrt, square, step, sub, tanh,
-  tanhSlope, where, type Operand, type Primitive, type Tensor,
+  tanhSlope, uninspected, where, type Operand, type Primitive, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import {
   bySlope, jointJvpEntry, jvpEntry, pointwise, spread, unbroadcast, vjpEntry, withoutDerivative, type JointJvpRule, type JvpEntry, type VjpEntry,
@@ -37,7 +37,7 @@ const steepProduct = (a: Tensor, b: Tensor): Tensor => {
  * There the safe way is a `where` inside the argument too: where(c, f(where(c, x, 1)), 0).
  */
 export const absorbing = (g: Tensor, product: Product): Tensor => {
-  const plain = product((one) => one, mul);
+  const plain = uninspected(() => product((one) => one, mul));
   if (kernels.firstNonFinite(plain) < 0) return plain;
   const vanishes = logicalAnd(equal(g, 0), notEqual(plain, plain));
   if (!elementsOf(vanishes).includes(1)) return product((one) => one, steepProduct);
@@ -69,7 +69,7 @@ const powerSlope = (x: Operand, p: Operand, like: Tensor): Tensor => {
 };
 
 /** ln x where xᵖ has a derivative in p, so that p is a tensor; 0 where x = 0 and p ≥ 0, since xᵖ is 0 for all p > 0. */
-const logarithmOfBase = (x: Operand, p: Operand, like: Tensor): Tensor => {
+export const logarithmOfBase = (x: Operand, p: Operand, like: Tensor): Tensor => {
   const base = isTensor(x) ? (isFloat(x.dtype) ? x : cast(x, like.dtype)) : full([], x, { dtype: like.dtype });
   return log(where(logicalAnd(equal(base, 0), greaterEqual(p, 0)), 1, base));
 };

@@ -8,12 +8,12 @@
  * rule says so. A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, tables 13.1 and 13.2.
  */
 import {
-  abs, add, affineMoved, affineProduct, at, cast, concat, cos, div, elementsOf, equal, erf, exp, expm1, full, geluExact, isFloat, isTensor, log, log1p, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
-  reciprocal, relu, reshape, scatterAdd, sigmoid, sin, slice, softplus, sqrt, square, stack, step, sub, tanh, tanhSlope, transpose, weightedSum, where, zerosLike, type FusedActivation,
+  abs, add, affineMoved, affineProduct, at, cast, concat, cos, div, elementsOf, equal, erf, exp, expm1, full, geluExact, isFinite, isFloat, isTensor, kernels, less, log, log1p, logicalNot, logicalOr, luSolve, matrixProduct, max, maximum, min, minimum, mul, neg, normalizeAxes, pow, prod,
+  reciprocal, relu, reshape, scatterAdd, sigmoid, sin, slice, softplus, sqrt, square, stack, step, sub, tanh, tanhSlope, transpose, uninspected, weightedSum, where, zerosLike, type FusedActivation,
   type Primitive, type ReduceOptions, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import type { Tangent } from "../rule.js";
-import { absorbing } from "./elementwise.js";
+import { absorbing, logarithmOfBase } from "./elementwise.js";
 
 /** Coefficients of a path, its value first; undefined where zero. Shorter ones go on with zeros. */
 export type Jet = readonly Tangent[];
@@ -105,14 +105,19 @@ const wholePower = (x: Jet, p: number, order: number): Jet => {
   return p % 2 === 0 ? even : recur(mul(even[0]!, x[0]!), order, (k) => convolved(k, even, x));
 };
 
-/** Of xᵖ where x₀ = 0: from the next lower powers, ẏ = ẋ p xᵖ⁻¹, while the derivative in p is 0 as in the other modes; O(K³) products. */
+/** Of xᵖ where x₀ = 0, or xᵖ is no number to divide: from the next lower powers, ẏ = ẋ p xᵖ⁻¹, with ṗ y ln x₀ as in the other modes; O(K³) products. */
 const powerOfZero = (x: Jet, p: Jet, order: number): Jet => {
   const y = pow(x[0]!, p[0]!);
   if (order === 0) return [y];
   const product = (a: Tensor, b: Tensor): Tensor => absorbing(a, (safe, steep) => steep(a, safe(b)));
   const lower = powerOfZero(x, [sub(p[0]!, 1), ...p.slice(1)], order - 1);
   const slopes = recur(product(p[0]!, lower[0]!), order - 1, (k) => convolved(k, p, lower, { product }));
-  return recur(y, order, (k) => convolved(k, x, slopes, { first: 1, weight: (j) => j / k, product }));
+  const slopeInExponent = p.length === 1 ? undefined : mul(y, logarithmOfBase(x[0]!, p[0]!, y));
+  return recur(y, order, (k) => {
+    const byBase = convolved(k, x, slopes, { first: 1, weight: (j) => j / k, product });
+    const byExponent = slopeInExponent === undefined || p[k] === undefined ? undefined : product(p[k], slopeInExponent);
+    return byBase === undefined || byExponent === undefined ? (byBase ?? byExponent) : add(byBase, byExponent);
+  });
 };
 
 /** Of xᵖ where x₀ is not 0; `moved` are the coefficients of p, where it moves. */
@@ -138,13 +143,15 @@ const power: TaylorRule = ([ofBase, ofExponent], y, order, base, exponent) => {
   const x = jetOf(ofBase, base, y);
   if (Number.isInteger(p) && (p as number) > 0 && (p as number) <= 64) return [y, ...wholePower(x, p as number, order).slice(1)];
   const moved = ofExponent as Jet | undefined;
-  if (!elementsOf(x[0]!).includes(0)) return powerOfOthers(x, p, moved, y, order);
-  const vanishes = equal(x[0]!, 0);
-  const there = powerOfZero(x, jetOf(moved, p, y), order);
-  const elsewhere = powerOfOthers([where(vanishes, 1, x[0]!), ...x.slice(1)], p, moved, where(vanishes, 1, y), order);
-  return recur(y, order, (k) =>
-    there[k] === undefined && elsewhere[k] === undefined ? undefined : where(vanishes, there[k] ?? 0, elsewhere[k] ?? 0),
-  );
+  const zero = equal(x[0]!, 0);
+  const tiny = y.dtype === "float32" ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
+  const lost = moved === undefined ? logicalOr(zero, logicalOr(less(abs(y), tiny), logicalNot(isFinite(y)))) : zero;
+  if (!elementsOf(lost).includes(1)) return powerOfOthers(x, p, moved, y, order);
+  const there = (): Jet => powerOfZero([where(lost, x[0]!, 1), ...x.slice(1)], jetOf(moved, p, y), order);
+  const tried = uninspected(there);
+  const inZero = tried.every((one) => one === undefined || kernels.firstNonFinite(one) < 0) ? tried : there();
+  const elsewhere = powerOfOthers([where(lost, 1, x[0]!), ...x.slice(1)], p, moved, where(lost, 1, y), order);
+  return recur(y, order, (k) => (inZero[k] === undefined && elsewhere[k] === undefined ? undefined : where(lost, inZero[k] ?? 0, elsewhere[k] ?? 0)));
 };
 
 /** σ(z) from the coefficients of z and the value. */
@@ -179,7 +186,7 @@ const affineRule: TaylorRule = ([ofX, ofWeight, ofBias], y, order, x, weight, _b
 const weightedSumRule: TaylorRule = ([ofBase, ofWeights, ofTerms], y, order, _base, weights, list) => {
   const terms = list as readonly Tensor[];
   const moved = (ofTerms as readonly (Jet | undefined)[] | undefined) ?? [];
-  const ways = jetOf(ofWeights, weights, y);
+  const ways = isTensor(weights) ? jetOf(ofWeights, weights, y) : [];
   const constant = isTensor(weights) ? undefined : (weights as readonly number[]);
   return recur(y, order, (k) => {
     let sum: Tangent = (ofBase as Jet | undefined)?.[k];

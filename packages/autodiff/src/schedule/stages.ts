@@ -9,7 +9,7 @@
  *
  * H. Zhang, W. Zhao, PNODE, 2022 (arXiv 2206.01298), prop. 1, is for an initial state that is not kept.
  */
-import { actionsOf, requireSchedule, type Action, type OnlineSchedule, type Schedule } from "./schedule.js";
+import { actionsOf, requireSchedule, requireWhole, type Action, type OnlineSchedule, type Schedule } from "./schedule.js";
 
 /**
  * The form of a schedule for chains that keep stages: its slots hold a state and the stages of the step before it, and the initial state is free.
@@ -29,6 +29,7 @@ export const withStages = (schedule: Schedule): Schedule => {
   const plain = schedule.wider?.() ?? schedule;
   const online = plain.online;
   const stages = function* (steps: number): Generator<Action> {
+    requireWhole(steps, 0, "the number of steps to be reversed");
     if (steps > 0) yield* fused(atEnds(actionsOf(plain, steps + 1)));
   };
   return Object.assign(stages, {

@@ -18,7 +18,10 @@ export type UnaryOp =
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "tanhSlope";
 
 /** What may follow a linear layer in the same operation: functions whose slope is known from their value. */
-export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "relu";
+export type FusedActivation = (typeof fusedActivations)[number];
+
+/** Their names, in the order of the numbers that the kernels know them by. */
+export const fusedActivations = ["identity", "tanh", "sigmoid", "softplus", "relu"] as const;
 
 /** Comparisons and logic, with results of type bool. */
 export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual" | "and" | "or";

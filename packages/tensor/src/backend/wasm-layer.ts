@@ -3,16 +3,13 @@ import { bytesPerElement, type Dtype } from "../dtype.js";
 import type { Wanted } from "../rule.js";
 import type { Shape } from "../shape.js";
 import { allocate, type Tensor } from "../tensor.js";
-import type { LayerKernels } from "./kernels.js";
+import { fusedActivations, type LayerKernels } from "./kernels.js";
 import { scratchBytes } from "./wasm-matmul.js";
 import type { KernelFunctions } from "./wasm-module.js";
 import { addressOf, addressOfResult, beginCall, deliver, fetchResult, reserve } from "./wasm-operands.js";
 
 /** In place of the address of an operand or a result that is left out; 0 is an address like any other. */
 const nowhere = -1;
-
-/** In the order of the numbers that the kernel knows them by. */
-const activations = ["identity", "tanh", "sigmoid", "softplus", "relu"] as const;
 
 /** The linear layer of the set. */
 export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullback32 }: KernelFunctions): LayerKernels => ({
@@ -27,7 +24,7 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const plus = addressOf(bias);
     const to = addressOfResult(out);
     const scratch = reserve(scratchBytes(k, false, false, wide ? 8 : 4));
-    (wide ? affine64! : affine32!)(m, k, n, from, by, plus, to, activations.indexOf(activation), scratch);
+    (wide ? affine64! : affine32!)(m, k, n, from, by, plus, to, fusedActivations.indexOf(activation), scratch);
     deliver(out, to);
   },
 
