@@ -5,6 +5,7 @@
  *
  * The basis is made orthogonal twice, by modified Gram–Schmidt; Givens rotations keep the least-squares problem triangular, so that the norm of the residual is
  * known at every step. After `restart` vectors it begins anew from what it has. Sums are in float64, in ascending order, whatever the element type.
+ * It works on b divided by a power of two near its largest element, which changes no digit, so that neither ‖b‖ nor A x leaves the range.
  * Y. Saad, M. H. Schultz, SIAM J. Sci. Stat. Comput. 7(3), 1986, 856–869, algorithms 3 and 4.
  */
 import { checkOptions, DydtError, formatShape, inTemporaryRegion, isFloat, isTensor, OptionError, ShapeError, wrap, type Tensor } from "@dydt/tensor";
@@ -57,8 +58,8 @@ export class KrylovError extends DydtError {
  * @param b - `[n]`, float64 or float32.
  * @returns the solution, the number of iterations and the residual. Memory: `restart` + 2 vectors in float64. Cost: one product for each iteration, and one for
  * each restart.
- * @throws KrylovError when the tolerance is not reached, with the residual; ShapeError and OptionError for what does not fit or is no tensor; WatchedTensorError while somebody
- * differentiates through b.
+ * @throws KrylovError when the tolerance is not reached, with the residual, and for a right-hand side or a solution that is not finite; ShapeError and OptionError for
+ * what does not fit or is no tensor; WatchedTensorError while somebody differentiates through b.
  * @example
  * const a = tensor([[4, 1], [2, 3]]);
  * const { x, residual } = gmres((v) => a.matmul(v), tensor([1, 2]));
@@ -66,24 +67,24 @@ export class KrylovError extends DydtError {
  * if (residual > 1e-10) throw new Error("not solved");
  */
 export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOptions = {}): GmresResult => {
-  checkOptions("gmres", options, ["tolerance", "restart", "iterations", "guess"]);
+  checkGmresOptions("gmres", options, ["tolerance", "restart", "iterations", "guess"]);
   if (typeof apply !== "function") throw new OptionError(`gmres needs the operator as a function v => A v, got ${typeof apply}`);
   requireTensor("a right-hand side", b);
   if (b.rank !== 1 || !isFloat(b.dtype)) throw new ShapeError(`gmres needs a right-hand side [n] of floats, got ${b.dtype} ${formatShape(b.shape)}`);
   const n = b.size;
   const { tolerance = b.dtype === "float64" ? 1e-10 : 1e-5, restart = 50, iterations: most = Math.max(100, 10 * n), guess } = options;
-  if (!(tolerance >= 0)) throw new OptionError(`gmres got tolerance ${tolerance}: a number, at least 0, is needed`);
-  for (const [name, value] of [
-    ["restart", restart],
-    ["iterations", most],
-  ] as const)
-    // prettier-ignore
-    if (!Number.isInteger(value) || value < 1) throw new OptionError(`gmres got ${name} ${value}: a positive whole number is needed`);
   if (guess !== undefined) requireTensor("a guess", guess);
   if (guess !== undefined && (guess.rank !== 1 || guess.size !== n))
     throw new ShapeError(`gmres got a guess of shape ${formatShape(guess.shape)} for a right-hand side of shape ${formatShape(b.shape)}`);
 
-  const right = Float64Array.from(b.data);
+  const given = Float64Array.from(b.data);
+  const bad = given.findIndex((e) => !Number.isFinite(e));
+  if (bad >= 0)
+    throw new KrylovError(
+      `gmres got ${given[bad]} as element ${bad} of the right-hand side (in the gradient of root, what arrives at the root): all must be finite for there to be a solution`,
+      0,
+      Number.NaN,
+    );
   const asTensor = (v: Float64Array): Tensor => wrap(b.dtype === "float64" ? v : Float32Array.from(v), [n], b.dtype);
   const product = (v: Float64Array): Float64Array =>
     inTemporaryRegion("step", () => {
@@ -92,9 +93,11 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
       if (y.rank !== 1 || y.size !== n) throw new ShapeError(`gmres needs a product of shape [${n}], got ${formatShape(y.shape)}`);
       return Float64Array.from(y.data);
     });
+  const begin = guess === undefined ? new Float64Array(n) : Float64Array.from(guess.data);
+  if (given.every((e) => e === 0)) return { x: asTensor(new Float64Array(n)), iterations: 0, residual: 0 };
+  const unit = powerBelow(Math.max(largestOf(given), largestOf(begin)));
+  const [right, x] = [given.map((e) => e / unit), begin.map((e) => e / unit)];
   const scale = norm(right);
-  const x = guess === undefined ? new Float64Array(n) : Float64Array.from(guess.data);
-  if (scale === 0) return { x: asTensor(new Float64Array(n)), iterations: 0, residual: 0 };
 
   let r = guess === undefined ? right : less(right, product(x));
   let before = Infinity;
@@ -102,7 +105,11 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
   for (;;) {
     const size = norm(r);
     const residual = size / scale;
-    if (size <= tolerance * scale) return { x: asTensor(x), iterations, residual };
+    if (size <= tolerance * scale) {
+      const solution = asTensor(x.map((e) => e * unit));
+      if (solution.data.every((e) => Number.isFinite(e))) return { x: solution, iterations, residual };
+      throw new KrylovError(`gmres found a solution beyond the range of ${b.dtype}: scale the right-hand side down`, iterations, residual);
+    }
     const where = `after ${iterations} iterations of gmres the residual is ${residual.toExponential(1)} of the right-hand side, not ${tolerance}`;
     if (!Number.isFinite(size)) throw new KrylovError(`${where}: the operator gave a number that is not finite`, iterations, residual);
     if (size > 0.999 * before)
@@ -116,6 +123,15 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
     before = size;
     r = less(right, product(x));
   }
+};
+
+/** Refuses options of {@link gmres} that are none, or have no sense. */
+export const checkGmresOptions = (op: string, options: GmresOptions, known: readonly string[]): void => {
+  checkOptions(op, options, known);
+  const { tolerance = 0, restart = 1, iterations = 1 } = options;
+  if (!(tolerance >= 0 && tolerance < Infinity)) throw new OptionError(`${op} got tolerance ${tolerance}: a finite number, at least 0, is needed`);
+  for (const [name, value] of Object.entries({ restart, iterations }))
+    if (!Number.isInteger(value) || value < 1) throw new OptionError(`${op} got ${name} ${value}: a positive whole number is needed`);
 };
 
 const requireTensor = (what: string, value: unknown): void => {
@@ -176,10 +192,25 @@ const dot = (a: Float64Array, b: Float64Array): number => {
   return sum;
 };
 
-/** The Euclidean norm, by a scale that keeps squares from leaving the range. */
-export const norm = (a: Float64Array): number => {
+/** NaN where there is one. */
+const largestOf = (a: Float64Array): number => {
   let largest = 0;
   for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]!));
+  return largest;
+};
+
+/** The largest power of two that is not above a positive number; 1 for what is not finite. */
+const powerBelow = (a: number): number => {
+  if (!Number.isFinite(a)) return 1;
+  let power = 1;
+  while (a / power >= 2) power *= 2;
+  while (a / power < 1) power /= 2;
+  return power;
+};
+
+/** The Euclidean norm, by a scale that keeps squares from leaving the range. */
+export const norm = (a: Float64Array): number => {
+  const largest = largestOf(a);
   if (largest === 0 || !Number.isFinite(largest)) return largest;
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i]! / largest) * (a[i]! / largest);

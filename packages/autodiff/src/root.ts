@@ -16,7 +16,7 @@ import { jvp } from "./jvp.js";
 import { defineJvp } from "./extend.js";
 import { implicit, wantedOrder } from "./implicit.js";
 import { jacobianByRows } from "./jacobian.js";
-import { gmres, KrylovError, norm, type GmresOptions } from "./krylov.js";
+import { checkGmresOptions, gmres, KrylovError, norm, type GmresOptions } from "./krylov.js";
 import { vjp } from "./vjp.js";
 
 /** Options of {@link root}. */
@@ -121,9 +121,9 @@ const settingsOf = (options: RootOptions, isDouble: boolean): Settings => {
   checkOptions("root", options, ["solver", "tolerance", "iterations", "linear"]);
   const { solver = "dense", tolerance = isDouble ? 1e-12 : 1e-5, iterations = 50, linear = {} } = options;
   if (solver !== "dense" && solver !== "gmres") throw new OptionError(`root got solver "${String(solver)}": "dense" or "gmres"`);
-  if (!(tolerance > 0)) throw new OptionError(`root got tolerance ${tolerance}: a positive number is needed`);
+  if (!(tolerance > 0 && tolerance < Infinity)) throw new OptionError(`root got tolerance ${tolerance}: a positive, finite number is needed`);
   if (!Number.isInteger(iterations) || iterations < 1) throw new OptionError(`root got iterations ${iterations}: a positive whole number is needed`);
-  checkOptions("root: linear", linear, ["tolerance", "restart", "iterations"]);
+  checkGmresOptions("root: linear", linear, ["tolerance", "restart", "iterations"]);
   return { solver, tolerance, iterations, linear };
 };
 
@@ -156,17 +156,27 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
   const update = (x: Float64Array, r: Float64Array): Float64Array =>
     inTemporaryRegion("tape", () => {
       const at = asTensor(x);
-      const delta = solver === "dense" ? linearSolve(jacobianByRows(system, at), asTensor(r)) : matrixFreeSolve(system, at, asTensor(r), settings);
-      return Float64Array.from(elementsOf(delta));
+      if (solver === "gmres") return Float64Array.from(elementsOf(matrixFreeSolve(system, at, asTensor(r), settings)));
+      const jacobian = jacobianByRows(system, at);
+      requireFiniteJacobian(jacobian, x);
+      return Float64Array.from(elementsOf(linearSolve(jacobian, asTensor(r))));
     });
   let x = start;
   let r = evaluate(x);
   const norms = [norm(r)];
   const size = (v: Float64Array): string => norm(v).toExponential(1);
-  const fail = (what: string, cause?: unknown): NewtonError => {
+  const requireFiniteJacobian = (jacobian: Tensor, at: Float64Array): void => {
+    const elements = [...elementsOf(jacobian)];
+    const bad = elements.findIndex((e) => !Number.isFinite(e));
+    if (bad < 0) return;
+    const [row, column] = [Math.trunc(bad / at.length), bad % at.length];
+    const where = `the derivative of equation ${row} by unknown ${column} is ${elements[bad]}, where that unknown is ${at[column]}`;
+    throw fail(`its Jacobian is not finite: ${where}`, undefined, "Begin with another guess, or keep the unknowns away from where this happens");
+  };
+  const fail = (what: string, cause?: unknown, advice = "Begin nearer to the root"): NewtonError => {
     const trail = norms.slice(-4).map((value) => value.toExponential(1));
     return new NewtonError(
-      `root found none in ${norms.length - 1} iterations: ${what}; the residuals were ${norms.length > 4 ? "…, " : ""}${trail.join(", ")}. Begin nearer to the root`,
+      `root found none in ${norms.length - 1} iterations: ${what}; the residuals were ${norms.length > 4 ? "…, " : ""}${trail.join(", ")}. ${advice}`,
       [...norms],
       cause === undefined ? undefined : { cause },
     );
@@ -183,7 +193,8 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
       if (!(error instanceof SingularMatrixError || error instanceof KrylovError)) throw error;
       throw fail(`its Jacobian could not be inverted (${error.message})`, error);
     }
-    if (norm(delta) <= tolerance * norm(x)) return x.map((e, i) => e - delta[i]!);
+    if (!delta.every(Number.isFinite)) throw fail("its update is not finite");
+    if (norm(delta) <= tolerance * Math.min(norm(x), Number.MAX_VALUE)) return x.map((e, i) => e - delta[i]!);
     let damping = 1;
     for (;;) {
       const next = x.map((e, i) => e - damping * delta[i]!);

@@ -84,9 +84,56 @@ describe("gmres", () => {
     expect(() => gmres(by(random(1).normal([30, 30])), random(2).normal([30]), { iterations: 4 })).toThrow("after 4 iterations");
   });
 
-  test.each([[{ tolerance: -1 }], [{ tolerance: NaN }], [{ restart: 0 }], [{ iterations: 2.5 }], [{ tol: 1 }]])("refuses %j", (options) => {
-    expect(() => gmres((v) => v, tensor([1]), options as never)).toThrow(OptionError);
+  test("a right-hand side of any finite size is solved, also where its norm leaves the range", () => {
+    const a = tensor([[4, 1], [2, 3]]); // prettier-ignore
+    const smallest = 5e-324;
+    for (const [b, x] of [
+      [
+        [1.7e308, 1.7e308],
+        [3.4e307, 3.4e307],
+      ],
+      [
+        [-1.7e308, 0],
+        [-5.1e307, 3.4e307],
+      ],
+      [
+        [1e-310, 2e-310],
+        [1e-311, 6e-311],
+      ],
+      [
+        [40 * smallest, 80 * smallest],
+        [4 * smallest, 24 * smallest],
+      ],
+    ] as const)
+      // prettier-ignore
+      expectClose(gmres(by(a), tensor(b)).x, tensor(x), { rtol: 1e-9, atol: smallest });
+    const { x, residual } = gmres((v) => v, tensor([1.7e308, 1.7e308]));
+    expectClose(x, [1.7e308, 1.7e308], { rtol: 1e-15 });
+    expect(residual).toBeLessThan(1e-15);
+    for (const scale of [3e38, 1e-44]) {
+      const b = tensor([scale, scale], { dtype: "float32" });
+      expectClose(gmres((v) => v, b).x, b, { rtol: 1e-6 });
+    }
+    expect(gmres((v) => v.mul(2), tensor([1e-320]), { guess: tensor([1]) }).x.item()).toBe(5e-321);
   });
+
+  test("a right-hand side or a solution that is not finite is an error, never zeros", () => {
+    for (const bad of [Infinity, -Infinity, NaN]) {
+      expect(() => gmres((v) => v, tensor([1, bad]))).toThrow(KrylovError);
+      expect(() => gmres((v) => v, tensor([1, bad]))).toThrow(`${bad} as element 1 of the right-hand side`);
+    }
+    expect(() => gmres((v) => v.mul(1e-3), tensor([1.7e308]))).toThrow("beyond the range of float64");
+    expect(() => gmres((v) => v.mul(1e-3), tensor([3e38], { dtype: "float32" }))).toThrow("beyond the range of float32");
+    expect(() => gmres((v) => v.mul(tensor([Infinity, 1])), tensor([1, 1]))).toThrow(KrylovError);
+    expect(() => gmres((v) => v, tensor([1]), { guess: tensor([Infinity]) })).toThrow(KrylovError);
+  });
+
+  test.each([[{ tolerance: -1 }], [{ tolerance: NaN }], [{ tolerance: Infinity }], [{ restart: 0 }], [{ iterations: 2.5 }], [{ tol: 1 }]])(
+    "refuses %j",
+    (options) => {
+      expect(() => gmres((v) => v, tensor([1]), options as never)).toThrow(OptionError);
+    },
+  );
 
   test("refuses what is no vector, and a right-hand side that is being differentiated", () => {
     expect(() => gmres((v) => v, tensor([[1]]))).toThrow(ShapeError);

@@ -138,6 +138,35 @@ describe.each(solvers)("root by %s", (solver) => {
     expectClose(gradient(f)(tensor(0)), 3, { rtol: 1e-12 });
   });
 
+  test("does not take a Jacobian that is not finite for convergence", () => {
+    const fails = (residual: (x: Tensor) => Tensor, guess: Tensor) => thrown<Error>(() => root(residual, guess, { solver }));
+    for (const dtype of ["float64", "float32"] as const) {
+      expect(fails((x) => x.sqrt().sub(1), tensor(0, { dtype }))).toBeInstanceOf(NewtonError);
+      expect(fails((x) => x.sqrt().sub(1), tensor([4, 0], { dtype }))).toBeInstanceOf(NewtonError);
+    }
+    expect(fails((x) => x.log(), tensor([1e-320]))).toBeInstanceOf(NewtonError);
+  });
+
+  test.each([NaN, Infinity, -1])("refuses the tolerance %d, of Newton and of the linear solver, before it begins", (tolerance) => {
+    expect(() => root((x: Tensor) => x, zeros([1]), { solver, tolerance })).toThrow(OptionError);
+    expect(() => root((x: Tensor) => x, zeros([1]), { solver, linear: { tolerance } })).toThrow(OptionError);
+  });
+
+  test("has no gradient of zeros for what arrives infinite, and that of finite numbers of any size", () => {
+    const { pullback } = vjp((p: Tensor) => root(network(eye(2), p), zeros([2]), { solver }), tensor([1, 2]));
+    const pulled = (g: readonly number[]): readonly number[] => {
+      try {
+        return pullback(tensor(g)).toArray() as number[];
+      } catch (error) {
+        expect(error).toBeInstanceOf(KrylovError);
+        return [NaN];
+      }
+    };
+    for (const bad of [Infinity, -Infinity, NaN]) expect(pulled([bad, 1]).every(Number.isFinite)).toBe(false);
+    const one = pulled([1, 1]);
+    for (const scale of [1.7e308, 1e-305]) expectClose(tensor(pulled([scale, scale])).div(scale), tensor(one), { rtol: 1e-8 });
+  });
+
   test("says where Newton stands when it finds none", () => {
     const none = thrown<NewtonError>(() => root((x: Tensor) => x.square().add(1), tensor([0.7]), { solver }));
     expect(none).toBeInstanceOf(NewtonError);
@@ -169,6 +198,18 @@ describe("root", () => {
     expect(looks).toBe(1);
     expectClose(gradient(squareRoot)(tensor(4)), 0.25);
     expect(looks).toBe(3);
+  });
+
+  test("names the derivative that is not finite, where it is so, and after which iteration", () => {
+    const error = thrown<NewtonError>(() => root((x: Tensor) => x.sqrt().sub(1), tensor([4, 0])));
+    expect(error.message).toContain(
+      "in 0 iterations: its Jacobian is not finite: the derivative of equation 1 by unknown 1 is Infinity, where that unknown is 0",
+    );
+    expect(error.message).toContain("another guess");
+    expect(error.norms).toHaveLength(1);
+    // √x + (x − 1) / 2 is 1 at 1, of slope 1: the update leads to 0 exactly
+    const later = thrown<NewtonError>(() => root((x: Tensor) => x.sqrt().add(x.sub(1).mul(0.5)), tensor([1])));
+    expect(later.message).toContain("in 1 iterations: its Jacobian is not finite");
   });
 
   test("needs a damped step where a full one goes astray", () => {
