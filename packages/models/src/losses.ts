@@ -3,10 +3,15 @@
  *
  * Prediction and target must have the same shape. Broadcasting here would hide a mistake: `[n]` against `[n, 1]` compares every pair.
  */
-import { checkOptions, formatShape, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
+import { checkOptions, formatShape, isTensor, OptionError, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
 import { requireBetween } from "./options.js";
 
 const difference = (name: string, prediction: Tensor, target: Tensor): Tensor => {
+  for (const [what, value] of Object.entries({ prediction, target }))
+    if (!isTensor(value))
+      throw new OptionError(
+        `${name} got ${Array.isArray(value) ? "an array" : typeof value} as its ${what}: make a tensor of it with tensor(${what})`,
+      );
   if (!sameShape(prediction.shape, target.shape))
     throw new ShapeError(
       `${name} got a prediction of shape ${formatShape(prediction.shape)} and a target of shape ${formatShape(target.shape)}: reshape one of them`,
@@ -22,7 +27,7 @@ const difference = (name: string, prediction: Tensor, target: Tensor): Tensor =>
  * @param prediction - any shape.
  * @param target - the same shape.
  * @returns a tensor of shape `[]`.
- * @throws ShapeError when the shapes differ or hold nothing.
+ * @throws ShapeError when the shapes differ or hold nothing; OptionError for what is no tensor.
  * @example
  * expectClose(meanSquaredError(tensor([1, 2]), tensor([1, 4])), 2);
  */
@@ -34,7 +39,7 @@ export const meanSquaredError = (prediction: Tensor, target: Tensor): Tensor => 
  * @param prediction - any shape.
  * @param target - the same shape.
  * @returns a tensor of shape `[]`.
- * @throws ShapeError when the shapes differ or hold nothing.
+ * @throws ShapeError when the shapes differ or hold nothing; OptionError for what is no tensor.
  * @example
  * expectClose(meanAbsoluteError(tensor([1, 2]), tensor([1, 4])), 1);
  */
@@ -54,7 +59,7 @@ export interface HuberOptions {
  * @param prediction - any shape.
  * @param target - the same shape.
  * @returns a tensor of shape `[]`.
- * @throws ShapeError when the shapes differ or hold nothing; OptionError for a delta below 0.
+ * @throws ShapeError when the shapes differ or hold nothing; OptionError for a delta below 0, and for what is no tensor.
  * @example
  * expectClose(huber(tensor([0.5, 3]), tensor([0, 0])), (0.125 + 2.5) / 2);
  */

@@ -8,6 +8,7 @@
 import { solve, type DefaultStep, type Solution, type SolveOptions, type Step } from "@dydt/ode";
 import type { Tensor } from "@dydt/tensor";
 import type { Module, TimeModule } from "./module.js";
+import { requireModule } from "./options.js";
 
 /**
  * A module whose output is the end of a solve.
@@ -26,6 +27,7 @@ export interface NeuralOde<P> extends Module<P> {
  * @param options - those of `solve`: the interval, and how to solve and to differentiate.
  * @returns a module with the parameters of the field, whose `apply` gives the state at t1. A batch `[batch, n]` is one solve with common steps.
  * Cost: that of one solve, and of its adjoint when it is differentiated. Wrong options throw what `solve` throws, at the first call.
+ * @throws OptionError for a field that is no module.
  * @example
  * const model = neuralOde(linear(1, 1), { t0: 0, t1: 1, saveAt: [0, 0.5, 1] });
  * const decay = { weight: tensor([[-1]]), bias: tensor([0]) };
@@ -33,6 +35,7 @@ export interface NeuralOde<P> extends Module<P> {
  * expectClose(model.solve(decay, tensor([1])).ys, [[1], [0.60653066], [0.36787944]], { rtol: 1e-5 });
  */
 export const neuralOde = <P, R extends Step = DefaultStep>(field: Module<P> | TimeModule<P>, options: SolveOptions<R>): NeuralOde<P> => {
+  requireModule("neuralOde", field);
   const slope = (parameters: P, t: Tensor, y: Tensor): Tensor =>
     "takesTime" in field ? field.apply(parameters, [t, y]) : field.apply(parameters, y);
   const solveFrom = (parameters: P, y0: Tensor): Solution<Tensor> => solve((t, y: Tensor) => slope(parameters, t, y), y0, options);

@@ -6,7 +6,7 @@
 import { valueAndGradient, type Auxiliary } from "@dydt/autodiff";
 import { checkOptions, elementsOf, isTensor, leavesOf, OptionError, scope, synchronous, type Tensor } from "@dydt/tensor";
 import { eventLoop } from "./event-loop.js";
-import { requirePositiveInteger } from "./options.js";
+import { requireMethods, requirePositiveInteger } from "./options.js";
 import type { Optimizer, OptimizerState } from "./optimizers/optimizer.js";
 import { openProgress } from "./progress.js";
 import { TrainingError } from "./training-error.js";
@@ -72,6 +72,8 @@ const evaluate = <P, A>(loss: Loss<P, A>, parameters: P, iteration: number, last
   try {
     return valueAndGradient((at: P): Auxiliary<A> => {
       const result = synchronous(loss(at, { iteration }));
+      if (typeof result !== "object" || result === null)
+        throw new OptionError(`the loss returned ${String(result)}: a tensor of one element, or { value, auxiliary }, is needed`);
       return isTensor(result) ? { value: result, auxiliary: undefined as A } : result;
     })(parameters);
   } catch (cause) {
@@ -124,11 +126,13 @@ const requireTypes = <P, A>(loss: Loss<P, A>, { optimizer, signal, onIteration, 
   const refuse = (what: string, value: unknown, wanted: string): never => {
     throw new OptionError(`train got ${typeof value} as its ${what}: give ${wanted}`);
   };
+  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
   if (typeof loss !== "function") refuse("loss", loss, "a function of the parameters");
-  if (typeof optimizer?.update !== "function") refuse("optimizer", optimizer, "one such as adam(1e-3)");
+  requireMethods("train", "optimizer", optimizer, ["init", "update"], "one such as adam(1e-3)");
   if (signal !== undefined && typeof signal?.aborted !== "boolean") refuse("signal", signal, "the signal of an AbortController: controller.signal");
   if (onIteration !== undefined && typeof onIteration !== "function") refuse("onIteration", onIteration, "a function of an iteration");
-  if (state !== undefined && !Number.isInteger(state?.iteration)) refuse("state", state, "the state of an earlier result");
+  if (state !== undefined && !(Number.isInteger(state?.iteration) && state.iteration >= 0 && isObject(state.trees) && isObject(state.numbers)))
+    refuse("state", state, "the state of an earlier result");
 };
 
 /**
@@ -147,6 +151,7 @@ const requireTypes = <P, A>(loss: Loss<P, A>, { optimizer, signal, onIteration, 
  * status; // "completed"
  */
 export const train = async <P, A = undefined>(loss: Loss<P, A>, start: P, options: TrainOptions<P, A>): Promise<TrainingResult<P>> => {
+  if (typeof options !== "object") throw new OptionError("train needs options: train(loss, parameters, { optimizer: adam(1e-3), steps: 100 })");
   checkOptions("train", options, ["optimizer", "steps", "progress", "signal", "onIteration", "state"]);
   const { optimizer, steps, progress = false, signal, onIteration } = options;
   requirePositiveInteger("train", "steps", steps);

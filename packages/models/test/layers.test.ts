@@ -153,6 +153,13 @@ describe("a wrong call is an error that shows the right one:", () => {
 });
 
 describe("concatTime", () => {
+  test("of what is no module, and input that is no pair, are refused", () => {
+    for (const module of [null, undefined, 2, "mlp", {}])
+      expect(() => concatTime(module as ReturnType<typeof mlp>)).toThrow(/^concatTime got \w+ without init as its module: give one/);
+    for (const input of [[], [tensor(1)], [tensor(1), [2, 3]], null])
+      expect(() => field.apply(field.init(random(0)), input as unknown as [Tensor, Tensor])).toThrow("call apply(parameters, [t, x])");
+  });
+
   const field = concatTime(mlp([3, 4, 2]));
   const parameters = field.init(random(5));
 

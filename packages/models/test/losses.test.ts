@@ -28,6 +28,13 @@ describe.each([
     expect(report.passed, report.toString()).toBe(true);
   });
 
+  test("of an array says how to make a tensor of it", () => {
+    for (const value of [[1, 2], null, 3, "x", new Float64Array(2)]) {
+      expect(() => loss(value as unknown as Tensor, tensor([1, 2]))).toThrow(OptionError);
+      expect(() => loss(tensor([1, 2]), value as unknown as Tensor)).toThrow(/as its target: make a tensor of it with tensor\(target\)/);
+    }
+  });
+
   test("lets NaN through", () => {
     expect(loss(tensor([NaN, 1]), tensor([0, 0])).item()).toBeNaN();
   });
@@ -50,6 +57,7 @@ describe("the losses", () => {
 
   test("of Huber refuses a delta below zero and unknown options", () => {
     expect(() => huber(tensor([1]), tensor([1]), { delta: -1 })).toThrow(OptionError);
+    expect(() => huber(tensor([1]), tensor([1]), { delta: "1" as unknown as number })).toThrow(OptionError);
     expect(() => huber(tensor([1]), tensor([1]), { Delta: 1 } as { delta?: number })).toThrow(OptionError);
   });
 });

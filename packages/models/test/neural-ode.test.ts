@@ -67,6 +67,13 @@ describe("a neural ODE", () => {
     }
   });
 
+  test("of what is no module is refused", () => {
+    for (const field of [null, undefined, 2, "mlp", {}, { apply: () => tensor(0) }])
+      expect(() => neuralOde(field as unknown as ReturnType<typeof mlp>, { t0: 0, t1: 1 })).toThrow(
+        /^neuralOde got \w+ without (init|apply) as its module: give one/,
+      );
+  });
+
   test("passes on what solve says of wrong options", () => {
     const model = neuralOde(mlp([2, 2]), { t0: 0, t1: 1, tolerance: 1e-3 } as unknown as SolveOptions<DefaultStep>);
     expect(() => model.apply(model.init(random(0)), tensor([1, 2]))).toThrow(OptionError);

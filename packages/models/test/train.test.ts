@@ -271,15 +271,40 @@ describe("a wrong call of train", () => {
   });
 
   test.each([
-    [{ optimizer: "adam" }, "train got string as its optimizer: give one such as adam(1e-3)"],
+    [{ optimizer: "adam" }, "train got string without init as its optimizer: give one such as adam(1e-3)"],
+    [{ optimizer: null }, "train got null without init as its optimizer"],
+    [{ optimizer: { update: () => undefined } }, "train got object without init as its optimizer"],
     [{ signal: new AbortController() }, "train got object as its signal: give the signal of an AbortController: controller.signal"],
     [{ signal: null }, "as its signal"],
     [{ onIteration: {} }, "train got object as its onIteration: give a function of an iteration"],
     [{ state: {} }, "train got object as its state: give the state of an earlier result"],
+    [{ state: { iteration: 3 } }, "train got object as its state: give the state of an earlier result"],
+    [{ state: { iteration: 3, trees: {}, numbers: null } }, "train got object as its state"],
+    [{ state: { iteration: -1, trees: {}, numbers: {} } }, "train got object as its state"],
   ])("with %j says what is needed", async (wrong, message) => {
     const training = train(distance, start, { ...options, ...wrong } as unknown as TrainOptions<Tensor>);
     await expect(training).rejects.toThrow(OptionError);
     await expect(training).rejects.toThrow(message);
+  });
+
+  test("with a state of another optimizer says so", async () => {
+    const { state } = await train(distance, start, options);
+    await expect(train(distance, start, { optimizer: adam(0.1), steps: 1, state })).rejects.toThrow("so that of another optimizer");
+  });
+
+  test("without options says which it needs", async () => {
+    for (const nothing of [undefined, 5])
+      await expect(train(distance, start, nothing as unknown as TrainOptions<Tensor>)).rejects.toThrow(
+        new OptionError("train needs options: train(loss, parameters, { optimizer: adam(1e-3), steps: 100 })"),
+      );
+  });
+
+  test("with a loss that returns no tensor says what it returned", async () => {
+    for (const value of [null, undefined, 3, "x"]) {
+      const training = train(() => value as unknown as Tensor, start, options);
+      await expect(training).rejects.toThrow(OptionError);
+      await expect(training).rejects.toThrow(`the loss returned ${value}: a tensor of one element, or { value, auxiliary }, is needed`);
+    }
   });
 
   test("without a loss is refused", async () => {

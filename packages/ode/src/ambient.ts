@@ -19,7 +19,10 @@ export interface Noted {
   /** What is asked of the adjoint. */
   readonly solver: Problem<Step>["solver"];
   readonly adjoint: AnyAdjoint<Step>;
+  /** Whether there are events that change the state or end the solve, and so its steps; those that are only noted are none. */
   readonly events: boolean;
+  /** Whether steps have costs. */
+  readonly costs: boolean;
 }
 
 /** What solves inside do. */
@@ -27,6 +30,8 @@ export interface Ambient {
   /** In place of the solves' own. */
   readonly adjoint?: AnyAdjoint<never> | undefined;
   readonly controller?: Controller<never> | undefined;
+  /** Makes one of each solve's own. */
+  readonly remake?: ((controller: Controller<Step>) => Controller<Step>) | undefined;
   /** Step ends for each solve, in the order in which they begin; they are stretched where t0 or t1 has moved. */
   readonly grids?: readonly (readonly number[])[] | undefined;
 }
@@ -75,11 +80,12 @@ const frozen = <R extends Step>(controller: Controller<R>, times: readonly numbe
 
 /** Gives solves what is asked for, and notes them. */
 const observerOf =
-  ({ adjoint: instead, controller, grids }: Ambient, seen: Noted[]): Observer =>
+  ({ adjoint: instead, controller, remake, grids }: Ambient, seen: Noted[]): Observer =>
   <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>): Observed<R> => {
     const chosen = (instead ?? adjoint) as unknown as AnyAdjoint<R>;
     const times = grids?.[seen.length];
-    const own = (controller as Controller<R> | undefined) ?? problem.controller;
+    const given = (controller as Controller<R> | undefined) ?? problem.controller;
+    const own = remake === undefined ? given : (remake(given as unknown as Controller<Step>) as unknown as Controller<R>);
     let tolerances: Tolerances | undefined;
     const used = times === undefined || timeValue(problem.t0) === timeValue(problem.t1) ? own : frozen(own, times);
     const watched: Controller<R> = {
@@ -90,14 +96,15 @@ const observerOf =
         return control;
       },
     };
-    const { stats, solver, events } = problem;
+    const { stats, solver, events, regularizers } = problem;
     const noted: Noted = {
       grid: [],
       tolerances: undefined,
       stats,
       solver,
       adjoint: chosen as unknown as AnyAdjoint<Step>,
-      events: events.length > 0,
+      events: events.some(({ then }) => then !== undefined),
+      costs: regularizers.length > 0,
     };
     seen.push(noted);
     const done = (grid: readonly number[]): void => {

@@ -68,7 +68,7 @@ const planning = (bytes: number, plans: PlannedSolve[]): Adjoint<Step> => ({
 export const autoAdjoint = (options: AutoAdjointOptions): AutoAdjoint => {
   checkOptions("autoAdjoint", options, ["bytes"]);
   const { bytes } = options;
-  if (!(bytes > 0)) throw new OptionError(`autoAdjoint got bytes = ${String(bytes)}: a positive number is needed`);
+  if (!(typeof bytes === "number" && bytes > 0)) throw new OptionError(`autoAdjoint got bytes = ${String(bytes)}: a positive number is needed`);
   return Object.freeze({
     name: "autoAdjoint",
     events: true,

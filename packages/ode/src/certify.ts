@@ -2,20 +2,24 @@
  * @file A certificate that a gradient is right: independent checks, each with its number, its threshold and its verdict.
  *
  *   Taylor:  |L(x + hv) − L(x) − h⟨∇L, v⟩| = O(h²) along frozen steps; with a wrong gradient O(h)
+ *   central differences, where that tells nothing, or where the steps cannot be frozen
  *   dot products:  (∂L/∂x) v by forward mode = ⟨∇L, v⟩ by reverse mode
  *
  * P. E. Farrell, D. A. Ham, S. W. Funke, M. E. Rognes, Automated Derivation of the Adjoint of High-Level Transient Finite Element Programs, SIAM J. Sci. Comput.
  * 35(4), 2013, section 6, for the Taylor test.
  */
 import { jvp, revolve, storeAll } from "@dydt/autodiff";
-import { checkOptions, DydtError, elementsOf, leavesOf, log, random, tensor, unflatten, type Tensor } from "@dydt/tensor";
+import { checkOptions, DydtError, elementsOf, leavesOf, random, unflatten, type Tensor } from "@dydt/tensor";
 import { backsolveAdjoint } from "./adjoints/backsolve.js";
 import { strictest } from "./adjoints/backward.js";
 import { denseAdjoint } from "./adjoints/dense.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { interpolatedAdjoint } from "./adjoints/interpolated.js";
-import { observing, type Noted } from "./ambient.js";
+import { observing, type Ambient, type Noted } from "./ambient.js";
+import { centralDifference, taylorOrder } from "./certify-slope.js";
 import { observedGradient, relativeDifference } from "./compare.js";
+import { SolveError } from "./errors.js";
+import { sharpened } from "./sharpen.js";
 
 /** What a check came to. "skipped" says why; "advice" is about a method that is not in use, and fails nothing. */
 export type CertificateVerdict = "pass" | "fail" | "skipped" | "advice";
@@ -74,8 +78,6 @@ const directionOf = <P>(x: P, seed: number): P => {
   );
 };
 
-const log2 = (x: number): number => log(tensor(x)).item() / Math.LN2;
-
 const differentBits = (a: unknown, b: unknown): number => {
   const others = leavesOf(b);
   let different = 0;
@@ -86,28 +88,14 @@ const differentBits = (a: unknown, b: unknown): number => {
   return different;
 };
 
-/** The smallest slope of the remainder over two halvings in a row, as long as it stands out of rounding and of the gradient's own tolerance. */
-const taylorSlope = (value: (h: number) => number, slope: number, first: number, allowed: number, precision: number): number | undefined => {
-  if (!Number.isFinite(slope)) return NaN;
-  const base = value(0);
-  const slopes: number[] = [];
-  let before: number | undefined;
-  for (let i = 0, h = first; i < 12; i++, h /= 2) {
-    const remainder = Math.abs(value(h) - base - h * slope);
-    const floor = 200 * precision * Math.max(Math.abs(base), Number.MIN_VALUE) + 20 * allowed * h * Math.abs(slope);
-    if (!(remainder > floor)) break;
-    if (before !== undefined) slopes.push(log2(before / remainder));
-    before = remainder;
-  }
-  // The first halvings may still see higher derivatives: the last ones tell the order.
-  return slopes.length < 2 ? undefined : Math.min(...slopes.slice(-2));
-};
-
 /**
  * Certifies the gradient of a loss that solves differential equations: that it is the derivative of the loss along the steps that were taken, that forward and
  * reverse mode agree, that checkpointing changes no bit, and how far the continuous adjoints are from the discrete one.
  *
- * Cost: some thirty solves, and seven gradients.
+ * Nothing passes that values of the loss have not confirmed: by the order of the Taylor remainder, or by central differences. Adjoints of the flow, and solves whose
+ * events move the steps, are looked at with shorter steps.
+ *
+ * Cost: some fifty solves, and eight gradients.
  *
  * @param loss - from a tree of tensors to a tensor of one element, by any number of solves.
  * @param parameters - where.
@@ -128,7 +116,7 @@ export const certifyGradient = <P>(loss: (parameters: P) => Tensor, parameters: 
   const grids = solves.map(({ grid }) => grid);
   const single = leavesOf(parameters).some(({ dtype }) => dtype === "float32");
   const precision = single ? 1 / 16_777_216 : Number.EPSILON;
-  const tolerance = Math.max(0, ...solves.map(({ tolerances }) => Math.max(...Object.values({ rtol: 0, atol: 0, ...strictest(tolerances) }))));
+  const tolerance = largestTolerance(solves);
   const flows = solves.some(({ adjoint }) => adjoint.differentiates === "flow");
   const events = solves.some(({ events }) => events);
   const fixedGrid = tolerance === 0;
@@ -154,30 +142,59 @@ export const certifyGradient = <P>(loss: (parameters: P) => Tensor, parameters: 
   const discreteOn = (adjoint = discreteAdjoint({ checkpoints: storeAll() })) =>
     observedGradient(loss, parameters, { adjoint, grids: events ? undefined : grids }).gradient;
 
-  const value = (h: number): number => observing({ grids: events ? undefined : grids }, () => loss(move(parameters, h, direction)).item()).result;
-  const allowed = flows || events ? 1000 * Math.max(tolerance, 1e-9) : 0;
-  const slope = taylorSlope(value, along, step, allowed, precision);
-  if (slope === undefined)
-    skip("Taylor remainder", "at least", "the remainder is below rounding: the loss is linear along this direction, or too flat for it");
+  const approximate = flows || events;
+  const reference = approximate ? sharperGradient(loss, parameters) : undefined;
+  const frozen = reference?.solves.map(({ grid }) => grid) ?? grids;
+  const sharper = reference === undefined ? {} : { remake: sharpened };
+  const value = (h: number): number => valueOf(loss, move(parameters, h, direction), events ? sharper : { grids: frozen });
+  const slope = reference === undefined ? along : dot(reference.gradient, direction);
+  const gap = reference === undefined ? 0 : relativeDifference(own.gradient, reference.gradient);
+  // What the derivative along these values may be off: nothing but rounding where they are those of the very steps that it belongs to.
+  const allowed = approximate ? (reference === undefined && fixedGrid ? 1e-2 : allowedMisfit(tolerance, fixedGrid ? gap : 0, single)) : 0;
+  const noise = events ? Math.max(precision, reference === undefined ? tolerance : largestTolerance(reference.solves)) : precision;
+  const first = approximate || single ? 8 * step : step;
+  const costs = events && solves.some(({ costs }) => costs);
+  const noSteps = "events move the steps, and the costs of other steps are other functions: values of the loss are no check of this gradient";
+
+  const { order, seen } = costs ? { order: undefined, seen: 0 } : taylorOrder(value, slope, first, allowed, noise);
+  if (costs) skip("Taylor remainder", "at least", noSteps);
+  else if (order === undefined) skip("Taylor remainder", "at least", whyNoOrder(seen, allowed));
   else
     add(
       "Taylor remainder",
-      slope,
+      order,
       "at least",
       1.8,
-      `order in h along ${events ? "the steps" : "the frozen steps"}; 2 for a right gradient, 1 for a wrong one`,
+      `order in h along ${events ? "the" : "the frozen"} steps; 2 for a right gradient, 1 for a wrong one`,
     );
+
+  if (costs) skip("central differences", "at most", noSteps);
+  else if (approximate || order === undefined) {
+    const { slope: found, error, bend } = centralDifference(value, 8 * step, precision);
+    const size = Math.max(Math.abs(slope), Math.abs(found), partsOf(reference?.gradient ?? own.gradient, direction), bend);
+    const [misfit, doubt] = size === 0 ? [0, 0] : [Math.abs(found - slope) / size, error / size];
+    const threshold = approximate ? allowed : single ? 1e-3 : 1e-6;
+    if (doubt > threshold && !(misfit > 10 * doubt) && Number.isFinite(slope))
+      skip("central differences", "at most", `the values of the loss tell this derivative to ${number(doubt)} only, and ${number(threshold)} is asked for`);
+    else add("central differences", misfit, "at most", threshold, `directional derivative by values of the loss, and by the gradient${reference === undefined ? "" : ", both with shorter steps"}`); // prettier-ignore
+  }
+  // One of the two must have seen what the loss does: all other checks compare gradients with each other.
+  const confirmed = rows.some(({ verdict }) => verdict === "pass");
+  if (reference !== undefined)
+    add("own against shorter steps", gap, "at most", fixedGrid ? 1e-2 : 1000 * tolerance, "how much of the gradient is due to the steps", fixedGrid);
 
   attempt("forward against reverse", () => {
     const { result } = observing({ grids: events ? undefined : grids }, () => jvp((p: P) => loss(p), parameters, direction));
     const size = Math.sqrt(dot(own.gradient, own.gradient) * dot(direction, direction));
-    const gap = Math.abs(result.tangent.item() - along) / (size === 0 ? 1 : size);
+    const difference = Math.abs(result.tangent.item() - along) / (size === 0 ? 1 : size);
+    const given = flows && fixedGrid;
     add(
       "forward against reverse",
-      gap,
+      difference,
       "at most",
-      flows ? 1000 * Math.max(tolerance, 1e-9) : single ? 1e-4 : 1e-10,
-      "directional derivative by jvp and by the gradient",
+      given ? 1e-2 : flows ? 1000 * Math.max(tolerance, 1e-9) : single ? 1e-4 : 1e-10,
+      given ? "forward mode differentiates the given steps, and this adjoint the flow" : "directional derivative by jvp and by the gradient",
+      given,
     );
   });
 
@@ -227,8 +244,47 @@ export const certifyGradient = <P>(loss: (parameters: P) => Tensor, parameters: 
       );
   });
 
-  const passed = rows.every(({ verdict }) => verdict !== "fail");
+  const passed = confirmed && rows.every(({ verdict }) => verdict !== "fail");
   return Object.freeze({ passed, rows, toString: () => print(passed, rows), toJSON: () => ({ passed, rows }) });
+};
+
+const largestTolerance = (solves: readonly Noted[]): number =>
+  Math.max(0, ...solves.map(({ tolerances }) => Math.max(...Object.values({ rtol: 0, atol: 0, ...strictest(tolerances) }))));
+
+/** The gradient with shorter steps, where these can be taken. */
+const sharperGradient = <P>(loss: (parameters: P) => Tensor, parameters: P): ReturnType<typeof observedGradient<P>> | undefined => {
+  try {
+    return observedGradient(loss, parameters, { remake: sharpened });
+  } catch (error) {
+    if (!(error instanceof DydtError)) throw error;
+    return undefined;
+  }
+};
+
+/** The loss; NaN where it cannot be solved for. */
+const valueOf = <P>(loss: (parameters: P) => Tensor, at: P, ambient: Ambient): number => {
+  try {
+    return observing(ambient, () => loss(at).item()).result;
+  } catch (error) {
+    if (!(error instanceof SolveError)) throw error;
+    return NaN;
+  }
+};
+
+/** How far a gradient of the flow may be off, relative to itself, with steps that are shorter than those of the tolerance, or than those that change it by the gap. */
+const allowedMisfit = (tolerance: number, gap: number, single: boolean): number =>
+  Math.max(Math.min(Math.max(1000 * tolerance, single ? 1e-3 : 1e-6), single ? 1e-3 : 3e-4), Math.min(gap / 2, 0.02));
+
+/** The length of (gᵢ vᵢ): the size of ⟨g, v⟩ before anything cancels. */
+const partsOf = (gradient: unknown, direction: unknown): number => {
+  const others = leavesOf(direction);
+  return Math.sqrt(leavesOf(gradient).reduce((total, leaf, i) => total + leaf.mul(others[i]!).square().sum().item(), 0));
+};
+
+const whyNoOrder = (seen: number, allowed: number): string => {
+  const hides = allowed === 0 ? "rounding" : `rounding, and of what a gradient may be off at these tolerances (${number(allowed)})`;
+  if (seen === 0 && allowed === 0) return "the remainder is below rounding: the loss is linear along this direction, or too flat for it";
+  return `the remainder stands out of ${hides} at ${seen === 0 ? "no step" : `${seen} steps in a row at most`}: three are needed to tell its order`;
 };
 
 const canLookUp = ({ solver }: Noted): boolean => solver.interpolates === true;

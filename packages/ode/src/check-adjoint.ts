@@ -5,6 +5,7 @@
  */
 import { gradient as gradientOf, vjp } from "@dydt/autodiff";
 import { checkOptions, leavesOf, mapTree, ones, stack, tensor, zerosLike, type Tensor } from "@dydt/tensor";
+import { requireObject } from "./arguments.js";
 import type { AnyAdjoint } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { relativeDifference } from "./compare.js";
@@ -58,13 +59,14 @@ type Loss = (adjoint: AnyAdjoint<never>) => (given: Inputs) => Tensor;
  *
  * @param adjoint - of either kind.
  * @returns a report; nothing is thrown, whatever the adjoint does.
- * @throws OptionError for options that are not known.
+ * @throws OptionError for options that are not known, and for what is no adjoint.
  * @example
  * const report = checkAdjoint(discreteAdjoint({ checkpoints: revolve(3) }));
  * if (!report.passed) throw new Error(report.toString());
  */
 export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: CheckAdjointOptions = {}): ConformanceReport => {
   checkOptions("checkAdjoint", options, ["solver", "tolerance"]);
+  requireObject("checkAdjoint", adjoint, "solve", "an adjoint such as discreteAdjoint()");
   const flows = adjoint.differentiates === "flow";
   const { solver = tsit5(), tolerance = flows ? 1e-5 : 1e-10 } = options;
   const estimates = solver.errorOrder !== undefined;

@@ -3,6 +3,7 @@
  */
 import { gradient as gradientOf } from "@dydt/autodiff";
 import { checkOptions, DydtError, elementsOf, formatShape, leavesOf, OptionError, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
+import { described, requireObject } from "./arguments.js";
 import type { AnyAdjoint } from "./adjoint.js";
 import { backsolveAdjoint } from "./adjoints/backsolve.js";
 import { denseAdjoint } from "./adjoints/dense.js";
@@ -95,6 +96,7 @@ const worst = (solves: readonly Noted[], of: (stats: Noted["stats"]) => number |
  * Runs a loss with one adjoint after the other, and compares their gradients with one at tight tolerances and with the discrete adjoint's.
  *
  * @returns rows, a table as a string, and a page.
+ * @throws OptionError for options that are not known, and a loss that is no function.
  * @example
  * const comparison = compareAdjoints({
  *   loss: (k: Tensor) => solve((t, y) => y.mul(k), tensor([1]), { t0: 0, t1: 1 }).y1.sum(),
@@ -102,9 +104,14 @@ const worst = (solves: readonly Noted[], of: (stats: Noted["stats"]) => number |
  * });
  * if (comparison.rows.some(({ error }) => error > 1e-4)) throw new Error(comparison.toString());
  */
-export const compareAdjoints = <P>({ name = "loss", loss, parameters }: ComparedProblem<P>, options: CompareOptions = {}): Comparison => {
+export const compareAdjoints = <P>(problem: ComparedProblem<P>, options: CompareOptions = {}): Comparison => {
+  requireObject("compareAdjoints", problem, "loss", "{ loss, parameters }, with a function of the parameters as loss");
+  const { name = "loss", loss, parameters } = problem;
   checkOptions("compareAdjoints", options, ["adjoints", "repetitions", "reference"]);
+  if (typeof loss !== "function") throw new OptionError(`compareAdjoints got ${described(loss)} as its loss: a function of the parameters is needed`);
   const { adjoints = usualAdjoints(), repetitions = 1, reference = 1e-11 } = options;
+  if (typeof adjoints !== "object" || adjoints === null)
+    throw new OptionError(`compareAdjoints got adjoints = ${described(adjoints)}: give them by name, as in { gauss: gaussAdjoint() }`);
   if (!(Number.isInteger(repetitions) && repetitions >= 1))
     throw new OptionError(`compareAdjoints got repetitions = ${repetitions}: a positive whole number is needed`);
   const discrete = observedGradient(loss, parameters, { adjoint: discreteAdjoint() });

@@ -12,6 +12,7 @@
  * if (!report.passed) throw new Error(report.toString());
  */
 import { checkOptions } from "@dydt/tensor";
+import { requireObject } from "./arguments.js";
 import { controllerChecks } from "./conformance/controller-checks.js";
 import { orderChecks } from "./conformance/order-checks.js";
 import { reportOf, type ConformanceReport } from "./conformance/report.js";
@@ -36,7 +37,7 @@ export interface CheckSolverOptions {
  * @param solver - the solver.
  * @param options - the slack of measured orders.
  * @returns a report; nothing is thrown, whatever the solver does.
- * @throws OptionError for options that are not known.
+ * @throws OptionError for options that are not known, and for what is no solver.
  * @example
  * const wrong = { ...rk4(), order: 5 };
  * const { passed, rows } = checkSolver(wrong);
@@ -44,6 +45,7 @@ export interface CheckSolverOptions {
  */
 export const checkSolver = <R extends Step>(solver: Solver<Ode, R>, options: CheckSolverOptions = {}): ConformanceReport => {
   checkOptions("checkSolver", options, ["slack"]);
+  requireObject("checkSolver", solver, "step", "a solver such as tsit5()");
   const { slack = 0.2 } = options;
   return reportOf(solver.name, [...stepChecks(solver), ...orderChecks(solver, slack)]);
 };
@@ -54,8 +56,12 @@ export const checkSolver = <R extends Step>(solver: Solver<Ode, R>, options: Che
  *
  * @param controller - the controller, for steps with an error estimate.
  * @returns a report; nothing is thrown, whatever the controller does.
+ * @throws OptionError for what is no controller.
  * @example
  * const report = checkController(adaptive({ rtol: 1e-5, atol: 1e-8 }));
  * if (!report.passed) throw new Error(report.toString());
  */
-export const checkController = (controller: Controller<EmbeddedStep>): ConformanceReport => reportOf(controller.name, controllerChecks(controller));
+export const checkController = (controller: Controller<EmbeddedStep>): ConformanceReport => {
+  requireObject("checkController", controller, "begin", "a controller such as adaptive() or fixedSteps(n)");
+  return reportOf(controller.name, controllerChecks(controller));
+};

@@ -36,6 +36,8 @@ export interface ControlSetup {
   readonly firstSlope: Leaves | undefined;
   /** What `memory` gave of the solve that this one goes on with. */
   readonly memory?: readonly number[] | undefined;
+  /** Where the solve begins or goes on, and how many steps it may take from there: ends further than that need not be known. All, unless given. */
+  readonly reach?: { readonly from: number; readonly steps: number };
 }
 
 /** What becomes of an attempted step. */

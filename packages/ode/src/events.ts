@@ -12,6 +12,7 @@
  */
 import { implicit, vjp } from "@dydt/autodiff";
 import { checkOptions, formatShape, isTensor, isWatched, kernels, ones, OptionError, ShapeError, stopGradient, tensor, unflatten, unrecorded, type Tensor } from "@dydt/tensor"; // prettier-ignore
+import { described } from "./arguments.js";
 import { EventError } from "./errors.js";
 import { lazily, type DenseStep, type Leaves, type Step } from "./step.js";
 import { likeState, type Ode } from "./term.js";
@@ -73,6 +74,8 @@ export interface EventfulStep extends Step {
   /** Where it ended in an event that changes the state or ends the solve: that time, with its derivative. */
   readonly end: Time | undefined;
   readonly terminal: boolean;
+  /** Whether another event changes the state, or ends the solve, at the same time: the next step does it, and its end is the state there. */
+  readonly isFollowed: boolean;
 }
 
 /** The events in a step, if there are any. */
@@ -99,7 +102,8 @@ export const leafEvent = <Y>(event: SolveEvent<Y>, index: number, form: Y, leave
     throw new OptionError(`${name} got then = ${String(then)}: "terminate", or a function (t, y) => new state`);
   if (!(times === Infinity || (Number.isInteger(times) && times > 0)))
     throw new OptionError(`${name} got times = ${times}: a positive whole number is needed`);
-  if (!(tolerance >= 0)) throw new OptionError(`${name} got tolerance = ${tolerance}: a length of time is needed`);
+  if (!(typeof tolerance === "number" && tolerance >= 0))
+    throw new OptionError(`${name} got tolerance = ${described(tolerance)}: a length of time is needed`);
   const dtype = leaves[0]?.dtype ?? "float64";
   const change = (t: Time, y: Leaves): Leaves => {
     const changed = likeState(`the change of ${name}`, (then as (t: Tensor, y: Y) => Y)(timeTensor(t, dtype), unflatten(form, y)), form, leaves);
@@ -163,8 +167,9 @@ export interface EventfulProblem {
  * A step with the events that were found in it: the last one, where it changes the state or ends the solve, is its end.
  *
  * @param found - in the order of the solve.
+ * @param isFollowed - whether another event that changes the state follows at once.
  */
-export const withEvents = <R extends Step>({ events, solver, term }: EventfulProblem, step: R, found: readonly Found[]): R => {
+export const withEvents = <R extends Step>({ events, solver, term }: EventfulProblem, step: R, found: readonly Found[], isFollowed = false): R => {
   const dense = step as unknown as DenseStep;
   const occurrences = found.map(({ event, t }): Occurrence => {
     const time = eventTime(events[event]!, event, dense, t);
@@ -174,8 +179,10 @@ export const withEvents = <R extends Step>({ events, solver, term }: EventfulPro
   const { then } = events[last.event]!;
   const properties = (added: object): PropertyDescriptorMap => Object.getOwnPropertyDescriptors({ occurrences, whole: step, ...added });
   // What is not named here is read off the step itself.
-  if (then === undefined) return Object.create(step, properties({ end: undefined, terminal: false })) as R;
-  const end = { end: last.t, t1: timeValue(last.t), terminal: then === "terminate", y1: then === "terminate" ? last.y : then(last.t, last.y) };
+  if (then === undefined) return Object.create(step, properties({ end: undefined, terminal: false, isFollowed: false })) as R;
+  const terminal = then === "terminate";
+  const y1 = then === "terminate" ? last.y : then(last.t, last.y);
+  const end = { end: last.t, t1: timeValue(last.t), terminal, isFollowed: isFollowed && !terminal, y1 };
   const carry = lazily(() => solver.start(term, end.end, end.y1));
   return Object.create(step, { ...properties(end), carry: { get: carry, enumerable: true } }) as R;
 };

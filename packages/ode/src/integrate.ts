@@ -76,6 +76,7 @@ export const begin = <R extends Step>(
       slope: (t: number, y: Leaves) => term.slope(t, y),
       firstSlope: solver.carries === "recoverable" && isLike(carry, problem.y0) ? carry : undefined,
       memory: resume?.memory,
+      reach: { from: t, steps: problem.maxSteps },
     } as const;
     const control = workshop.inPlace(1, () => controller.begin(setup));
     const loop: Loop<R> = {

@@ -40,6 +40,8 @@ export interface Collector<R extends Step> {
   readonly times: readonly number[];
   /** For each regularizer that takes the largest cost, which step had it. */
   readonly largest: readonly number[];
+  /** How many save times were reached before the first step, and at the end of each. */
+  readonly saved: readonly number[];
   /** What happened in which step. */
   readonly happenings: ReadonlyMap<number, Happenings>;
 }
@@ -55,10 +57,16 @@ export interface Happenings {
   readonly end: Tensor | undefined;
 }
 
-/** Which save times lie in the step from t0 to t1, after t0. */
-export const savesInStep = <R extends Step>({ saves }: Problem<R>, first: number, t1: number, forward: boolean): number => {
+/**
+ * How many save times are reached at t1.
+ *
+ * @param first - how many were before.
+ * @param waits - whether those at t1 itself are left to the next step: more happens at that time.
+ */
+const savesUntil = <R extends Step>({ saves }: Problem<R>, first: number, t1: number, forward: boolean, waits = false): number => {
+  const reaches = (t: number): boolean => (forward ? t < t1 : t > t1) || (t === t1 && !waits);
   let next = first;
-  while (next < saves.length && (forward ? timeValue(saves[next]!) <= t1 : timeValue(saves[next]!) >= t1)) next++;
+  while (next < saves.length && reaches(timeValue(saves[next]!))) next++;
   return next;
 };
 
@@ -93,7 +101,8 @@ export const collect = <R extends Step>(
   let penalties: readonly (Tensor | undefined)[] = regularizers.map(() => undefined);
   let last: Leaves = start;
   let counted = 0;
-  let next = supervision.resume === undefined ? savesInStep(problem, 0, times[0]!, forward) : 0;
+  let next = supervision.resume === undefined ? savesUntil(problem, 0, times[0]!, forward) : 0;
+  const saved: number[] = [next];
 
   /** Whether a save time leaves the end of a step: one that is a tensor does when either moves. */
   const follows = (save: Time, end: Time | undefined): boolean => typeof save !== "number" && (moves(save) || (end !== undefined && moves(end)));
@@ -131,18 +140,22 @@ export const collect = <R extends Step>(
   return {
     times,
     largest,
+    saved,
     happenings,
     take: (step) => {
       if (regularizers.length > 0) penalties = allocatingIn(heap, () => regularizers.map((_, i) => scope(() => cost(step, i))));
       const happening = events.length === 0 ? undefined : eventful(step);
       if (happening !== undefined) noteEvents(happening);
-      const reached = savesInStep(problem, next, step.t1, forward);
-      const atEnd = stepSaves !== undefined && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
+      // What is saved at the time of events is the state after all of them.
+      const waits = happening?.isFollowed === true && step.t1 !== timeValue(problem.t1);
+      const reached = savesUntil(problem, next, step.t1, forward, waits);
+      const atEnd = stepSaves !== undefined && !waits && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
       if (atEnd) stepSaves.splice(reached, 0, step.t1);
       for (const end = atEnd ? reached + 1 : reached; next < end; next++) {
         const time = saves[next]!;
         scope(() => save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem, ends())));
       }
+      saved.push(next);
       times.push(step.t1);
       countBytes(8);
       counted += 8;

@@ -14,6 +14,7 @@ import {
   type Dtype,
   type Tensor,
 } from "@dydt/tensor";
+import { described, has } from "./arguments.js";
 import type { Controller } from "./controller.js";
 import { NonFiniteError } from "./errors.js";
 import type { Regularizer } from "./regularizer.js";
@@ -121,12 +122,15 @@ const saveTimes = (saveAt: readonly number[] | Tensor | undefined, from: number,
   if (isTensor(saveAt) && saveAt.rank !== 1)
     throw new OptionError(`saveAt got a tensor of shape ${formatShape(saveAt.shape)}: a list of times is needed`);
   if (!isTensor(saveAt) && !Array.isArray(saveAt)) throw new OptionError(`saveAt got ${typeof saveAt}: a list of times, or a 1-D tensor, is needed`);
-  const times: readonly Time[] = isTensor(saveAt)
-    ? Array.from({ length: saveAt.size }, (_, i) => finiteTime("saveAt", saveAt.at(i)))
-    : (saveAt as readonly number[]);
+  const given: readonly Time[] = isTensor(saveAt) ? Array.from({ length: saveAt.size }, (_, i) => saveAt.at(i)) : saveAt;
+  const areTensors = isTensor(given[0]);
+  const times = areTensors ? given.map((time) => finiteTime("saveAt", time)) : given;
   let before = from;
   for (const time of times) {
-    if (typeof time !== "number" && !isTensor(time)) throw new OptionError(`saveAt got ${typeof time} among its times: numbers are needed`);
+    if (isTensor(time) !== areTensors || (!areTensors && typeof time !== "number"))
+      throw new OptionError(
+        `saveAt got ${described(time)} among its times: give a list of numbers, or one 1-D tensor, by stack([...]) where times are tensors`,
+      );
     const t = timeValue(time);
     if (!(from <= to ? t >= from && t <= to : t <= from && t >= to))
       throw new OptionError(`saveAt got the time ${t}, which is outside the solve from ${from} to ${to}`);
@@ -179,7 +183,7 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
   const supervision = options.supervision ?? unsupervised;
   const everyStep = options.everyStep === true;
   const saves = [...(everyStep && options.saveAt === undefined ? [] : saveTimes(options.saveAt, timeValue(t0), timeValue(t1)))];
-  if (supervision.resume !== undefined) beginAt(supervision.resume, y0, saves, timeValue(t0), timeValue(t1));
+  if (supervision.resume !== undefined) beginAt(supervision.resume, options.solver, y0, saves, timeValue(t0), timeValue(t1));
   else if (everyStep && (saves.length === 0 || timeValue(saves[0]!) !== timeValue(t0))) saves.unshift(timeValue(t0));
   const own = ownTermOf(f);
   if (own !== undefined && (y0.length !== 1 || !isTensor(form)))
@@ -211,15 +215,36 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
  *
  * @throws OptionError, ShapeError when it is no state of this solve.
  */
-const beginAt = (resume: Resumption, y0: Leaves, saves: Time[], t0: number, t1: number): void => {
-  if (typeof resume !== "object" || resume === null || typeof resume.t !== "number" || !Array.isArray(resume.y))
-    throw new OptionError("resume needs what a solution, or a step, has as `resume`");
+const beginAt = (
+  resume: Resumption,
+  { name, carries }: Pick<Solver<Ode, Step>, "name" | "carries">,
+  y0: Leaves,
+  saves: Time[],
+  t0: number,
+  t1: number,
+): void => {
+  const refuse = (what: string): never => {
+    throw new OptionError(`resume got ${what}: give what a solution, or a step, of the same call has as \`resume\``);
+  };
+  const areTensors = (list: unknown): boolean => Array.isArray(list) && list.every(isTensor);
+  if (!has(resume, "t")) refuse(described(resume));
+  for (const key of ["t", "h"] as const) if (!Number.isFinite(resume[key])) refuse(`${key} = ${described(resume[key])}`);
+  for (const key of ["y", "carry"] as const)
+    if (key === "carry" && carries !== "state" ? resume.carry !== undefined : !areTensors(resume[key]))
+      refuse(`${key} = ${described(resume[key])} for ${name}`);
+  const { memory, events } = resume;
+  if (!Array.isArray(memory) || memory.some((x) => typeof x === "string")) refuse(`memory = ${described(memory)}`);
+  if (events !== undefined && !(has(events, "since") && [events.values, events.counts, events.pending].every(Array.isArray)))
+    refuse(`events = ${described(events)}`);
   const direction = t1 < t0 ? -1 : 1;
   if ((resume.t - t0) * direction < 0 || (t1 - resume.t) * direction < 0)
     throw new OptionError(`resume stands at t = ${resume.t}, which is outside the solve from ${t0} to ${t1}`);
   const shapes = (leaves: Leaves): string => leaves.map(({ shape, dtype }) => `${dtype} ${formatShape(shape)}`).join(", ");
   if (shapes(resume.y) !== shapes(y0)) throw new ShapeError(`resume holds a state of ${shapes(resume.y)}, and this solve has one of ${shapes(y0)}`);
-  saves.splice(0, saves.filter((save) => (timeValue(save) - resume.t) * direction <= 0).length);
+  // What is saved where more is to happen is saved after it.
+  const isOpen = (resume.events?.pending.length ?? 0) > 0;
+  const isSaved = (save: Time): boolean => (timeValue(save) - resume.t) * direction < 0 || (timeValue(save) === resume.t && !isOpen);
+  saves.splice(0, saves.filter(isSaved).length);
 };
 
 /** The tensors of a state tree. @throws OptionError for something that is no tree of tensors. */

@@ -4,6 +4,7 @@
  * A batch is solved once, with steps for all its rows. The states are saved at the union of the times, and a row counts where its mask says so.
  */
 import { OptionError, tensor, type Tensor } from "@dydt/tensor";
+import { described } from "./arguments.js";
 
 /** Times of several series in one list. */
 export interface RaggedTimes {
@@ -28,6 +29,7 @@ export interface RaggedTimes {
  * expectClose(loss, 0, { atol: 1e-4 });
  */
 export const raggedTimes = (series: readonly (readonly number[])[]): RaggedTimes => {
+  requireLists("raggedTimes", series);
   series.forEach((list, i) =>
     list.forEach((t, j) => {
       if (!Number.isFinite(t)) throw new OptionError(`series ${i} has the time ${t}: finite numbers are needed`);
@@ -43,6 +45,7 @@ export const raggedTimes = (series: readonly (readonly number[])[]): RaggedTimes
     times,
     mask: tensor(mask, { shape, dtype: "bool" }),
     place: (values) => {
+      requireLists("place", values);
       if (values.length !== series.length) throw new OptionError(`there are ${series.length} series, and ${values.length} lists of values`);
       const placed = new Float64Array(mask.length);
       values.forEach((list, i) => {
@@ -53,4 +56,10 @@ export const raggedTimes = (series: readonly (readonly number[])[]): RaggedTimes
       return tensor(placed, { shape });
     },
   };
+};
+
+/** @throws OptionError for anything but a list of lists of numbers. */
+const requireLists = (name: string, value: unknown): void => {
+  if (!Array.isArray(value) || !value.every((list) => Array.isArray(list) && list.every((x) => typeof x === "number")))
+    throw new OptionError(`${name} got ${described(value)}: give one list of numbers for each series, as in ${name}([[1, 2], [0.5, 2]])`);
 };

@@ -9,6 +9,7 @@
  * constants of the derivative. It says in its type which record it needs.
  */
 import { abs, formatShape, isTensor, OptionError, type Tensor } from "@dydt/tensor";
+import { described } from "./arguments.js";
 import type { Tolerances } from "./controller.js";
 import type { Step } from "./step.js";
 
@@ -25,8 +26,9 @@ export interface Regularizer<in R extends Step> {
   readonly cost: (step: R, tolerances: Tolerances | undefined) => Tensor;
 }
 
-/** @throws OptionError for a way of reducing that is not known. */
-export const checkReduce = (name: string, reduce: Reduce): void => {
+/** @throws OptionError for a way of reducing that is not known, and for no truth value. */
+export const checkReduce = (name: string, reduce: Reduce, timesStep = true): void => {
+  if (typeof timesStep !== "boolean") throw new OptionError(`${name} got timesStep ${described(timesStep)}: true or false`);
   if (!["sum", "mean", "max"].includes(reduce)) throw new OptionError(`${name} got reduce "${String(reduce)}": sum, mean or max`);
 };
 

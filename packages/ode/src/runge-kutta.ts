@@ -9,6 +9,7 @@
  * Where a tableau has a second, coarser estimate e̲, the error is e² / √(e² + e̲² / 100) by component: of order h^(2(p̂ + 1) − (p̲ + 1)), and never larger than e.
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.10, eq. 10.17, which takes the norms of both.
  */
+import { takesNothing } from "./arguments.js";
 import { lazily, type DenseStep, type EmbeddedStep, type Leaves, type StagePair, type Step, type StiffnessStep } from "./step.js";
 import { checkTableau, preparedTableau, type CheckedTableau, type SparseRow, type Tableau } from "./tableau.js";
 import type { Ode, Term } from "./term.js";
@@ -39,8 +40,9 @@ export const explicitRungeKutta = <const T extends Tableau>(tableau: T): Solver<
   return knownRungeKutta(tableau);
 };
 
-/** A solver from a tableau of this library, which its tests have checked. */
-export const knownRungeKutta = <const T extends Tableau>(tableau: T): Solver<Ode, RungeKuttaStep<T>> => {
+/** A solver from a tableau of this library, which its tests have checked. @throws OptionError for arguments, which its function has not. */
+export const knownRungeKutta = <const T extends Tableau>(tableau: T, none: readonly unknown[] = []): Solver<Ode, RungeKuttaStep<T>> => {
+  takesNothing(tableau.name, none);
   const checked = preparedTableau(tableau);
   return Object.freeze({
     name: checked.name,

@@ -33,11 +33,13 @@ export const savedState = (step: Step, t: Time, stepping: Stepping, ends: Moving
   const dense = "at" in step ? (step as DenseStep) : undefined;
   if (dense !== undefined && time !== step.t0 && time !== step.t1) return dense.at(t);
   const { from, to, segment } = ends ?? { from: step.t0, to: step.t1, segment: undefined };
-  const event = eventful(step)?.end;
+  const happening = eventful(step);
+  const event = happening?.end;
   const [near, y] = time === step.t1 ? [event ?? to, step.y1] : [from, step.y0];
   const end = segment?.end;
   const together = t === end || (typeof t === "number" && (typeof near === "number" || (end !== undefined && t === timeValue(end))));
-  if (together) return y;
+  const ended = typeof t === "number" && time === step.t1 && happening?.terminal === true;
+  if (together || ended) return y;
   if (dense === undefined || time === step.t0 || event !== undefined) return stateMoved(stepping, near, t, y);
   return dense.at(t).map((leaf, i) => add(stopGradient(y[i]!), sub(leaf, stopGradient(leaf))));
 };

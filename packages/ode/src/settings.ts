@@ -2,6 +2,7 @@
  * @file What a solve is told, and the problem that it makes.
  */
 import { activeRecorders, checkOptions, identity, isTensor, leavesOf, OptionError, unflatten, type Tensor } from "@dydt/tensor";
+import { requireObject } from "./arguments.js";
 import type { Adjoint, AnyAdjoint, OpenAdjoint } from "./adjoint.js";
 import type { Controller } from "./controller.js";
 import { adaptive } from "./controllers/adaptive.js";
@@ -98,12 +99,6 @@ const elsewhere: Readonly<Record<string, string>> = {
   atol: "controller: adaptive({ atol })",
   dt: "controller: fixed(dt)",
   method: "solver: tsit5()",
-};
-
-/** @throws OptionError for what has not the shape of such an object. */
-export const requireObject = (name: string, value: unknown, method: string, example: string): void => {
-  if (typeof value === "object" && value !== null && method in value) return;
-  throw new OptionError(`${name} got ${typeof value === "string" ? `"${value}"` : typeof value}: pass ${example}`);
 };
 
 /** What is saved, apart. */

@@ -3,7 +3,8 @@
  *
  * A solution keeps no dense output. `at(t)` takes the steps of the grid again, once, and keeps the state before each; from then on it costs one step.
  */
-import { activeRecorders, allocatingIn, heap, inTemporaryRegion, OptionError, stack, tensor, unflatten, type Tensor } from "@dydt/tensor";
+import { activeRecorders, allocatingIn, heap, inTemporaryRegion, isTensor, OptionError, stack, tensor, unflatten, type Tensor } from "@dydt/tensor";
+import { described } from "./arguments.js";
 import { replayStep } from "./adjoints/replay.js";
 import type { SolveError, Status } from "./errors.js";
 import type { Happenings, Outputs } from "./outcome.js";
@@ -25,7 +26,7 @@ export interface EventRecord<Y> {
 export interface Solution<Y, V = Y> {
   /** The save times that were reached, float64 `[n]`. */
   readonly ts: Tensor;
-  /** The states there, a tree like y0 with a new first axis: `[n, ...]`. At the time of an event, the state after it. */
+  /** The states there, a tree like y0 with a new first axis: `[n, ...]`. At the time of events, the state after all of them. */
   readonly ys: V;
   /** The state at t1, or where the solve ended before. */
   readonly y1: Y;
@@ -33,7 +34,7 @@ export interface Solution<Y, V = Y> {
   readonly penalties: readonly Tensor[];
   /** What happened: one entry for each event of the options, in order. */
   readonly events: readonly EventRecord<Y>[];
-  /** Every accepted step end, t0 included: `grid(solution)` repeats them. */
+  /** Every accepted step end, t0 included: `grid(solution)` repeats them. Where several events changed the state at one time, as often as they did. */
   readonly grid: readonly number[];
   /** How it ended. */
   readonly status: Status;
@@ -89,6 +90,7 @@ export const solutionOf = <Y, R extends Step, V>(
     resume: ending.stand,
     stats,
     at: (t: number | Tensor): Y => {
+      if (typeof t !== "number" && !isTensor(t)) throw new OptionError(`at got ${described(t)}: a time is needed, as in at(0.5) or at(tensor(0.5))`);
       const time = timeValue(t);
       const [low, high] = grid[0]! <= last ? [grid[0]!, last] : [last, grid[0]!];
       if (!(time >= low && time <= high))

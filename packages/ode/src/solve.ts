@@ -3,6 +3,7 @@
  */
 import { node, type Cotangent, type NodeResult } from "@dydt/autodiff";
 import { activeRecorders, formatShape, meterBytes, OptionError, ShapeError, type Tensor, type TreeOf } from "@dydt/tensor";
+import { requireObject } from "./arguments.js";
 import { differentiableTimes, type AnyAdjoint, type InputCotangents, type OpenAdjoint, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import { observed } from "./ambient.js";
@@ -12,7 +13,7 @@ import * as sentences from "./sentences.js";
 import { begin, type Run } from "./integrate.js";
 import { collect, type Collector, type Outputs } from "./outcome.js";
 import type { Problem } from "./problem.js";
-import { problemFrom, requireObject, savedValue, type DefaultStep, type SavedValue, type SolveOptions } from "./settings.js";
+import { problemFrom, savedValue, type DefaultStep, type SavedValue, type SolveOptions } from "./settings.js";
 import { runningCostsOf, withRunningCosts } from "./regularizers/running.js";
 import { solutionOf, valuesOf, type Reached, type Solution } from "./solution.js";
 import type { Leaves, Step } from "./step.js";

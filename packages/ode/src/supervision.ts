@@ -1,7 +1,7 @@
 /**
  * @file Control from outside, and what a solve leaves besides its outputs: how it ended, and where it can be taken up again.
  */
-import { OptionError } from "@dydt/tensor";
+import { requirePositive } from "./arguments.js";
 import { AbortedError, TimeLimitError, type SolveError, type Status } from "./errors.js";
 import type { EventMemory } from "./event-search.js";
 import { failure, type Circumstances } from "./failure.js";
@@ -65,8 +65,7 @@ export const alone = () => ({ stepSaves: undefined, events: [], supervision: uns
 
 /** @throws OptionError for a limit that is none. */
 export const checkTimeLimit = (timeLimit: number | undefined): void => {
-  if (timeLimit !== undefined && !(timeLimit > 0))
-    throw new OptionError(`timeLimit got ${String(timeLimit)}: a positive number of milliseconds is needed`);
+  requirePositive("timeLimit got", timeLimit, "number of milliseconds");
 };
 
 /** Milliseconds, from some time on. */

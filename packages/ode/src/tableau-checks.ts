@@ -6,6 +6,7 @@
  * E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, 2nd ed., 1993, II.2, Theorem 2.13, and II.6.
  */
 import { DydtError } from "@dydt/tensor";
+import { requireObject } from "./arguments.js";
 import { orderConditions, type RootedTree } from "./order-conditions.js";
 import type { Tableau } from "./tableau.js";
 
@@ -31,6 +32,7 @@ interface Extended {
  * @throws TableauError that names the claim which fails.
  */
 export const checkClaims = (tableau: Tableau): void => {
+  requireObject("a method", tableau, "b", "a tableau such as { name, order, a, b, c }");
   const { b, error, errorOrder, coarseError, coarseErrorOrder, dense, denseOrder } = tableau;
   checkKeys(tableau);
   checkLists(tableau);

@@ -2,6 +2,7 @@
  * @file How a continuous adjoint is to solve backward.
  */
 import { checkOptions, OptionError } from "@dydt/tensor";
+import { described, requireObject } from "../arguments.js";
 import type { Controller } from "../controller.js";
 import { IncompatibleError } from "../errors.js";
 import type { Solver } from "../solver.js";
@@ -33,11 +34,11 @@ const known = ["solver", "controller", "rtol", "atol", "seminorm", "maxSteps"];
 /** @throws OptionError for options of an adjoint that are not known, or contradict each other. */
 export const checkBackward = <R extends Step>(name: string, options: BackwardOptions<R>, more: readonly string[] = []): void => {
   checkOptions(name, options, [...known, ...more]);
-  const { solver, controller, rtol, atol, seminorm } = options;
-  if (solver !== undefined && (typeof solver !== "object" || !("step" in solver)))
-    throw new OptionError(`${name} got a ${typeof solver} as solver: pass a solver such as tsit5()`);
-  if (controller !== undefined && (typeof controller !== "object" || !("begin" in controller)))
-    throw new OptionError(`${name} got a ${typeof controller} as controller: pass a controller such as adaptive() or fixedSteps(n)`);
+  const { solver, controller, rtol, atol, seminorm, maxSteps } = options;
+  if (solver !== undefined) requireObject(`${name} as its solver`, solver, "step", "a solver such as tsit5()");
+  if (controller !== undefined) requireObject(`${name} as its controller`, controller, "begin", "a controller such as adaptive() or fixedSteps(n)");
+  if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps > 0))
+    throw new OptionError(`${name} got maxSteps = ${described(maxSteps)}: a positive whole number is needed`);
   if (controller !== undefined && (rtol !== undefined || atol !== undefined))
     throw new OptionError(`${name} got a controller and tolerances: give the tolerances to the controller, as adaptive({ rtol, atol })`);
   for (const [key, value] of [
@@ -45,7 +46,7 @@ export const checkBackward = <R extends Step>(name: string, options: BackwardOpt
     ["atol", atol],
   ] as const)
     // prettier-ignore
-    if (value !== undefined && !(value >= 0 && value < Infinity)) throw new OptionError(`${name} got ${key} = ${value}: a number of at least 0 is needed`);
+    if (value !== undefined && !(typeof value === "number" && value >= 0 && value < Infinity)) throw new OptionError(`${name} got ${key} = ${described(value)}: a number of at least 0 is needed`);
   if (seminorm !== undefined && typeof seminorm !== "boolean") throw new OptionError(`${name} got seminorm ${String(seminorm)}: true or false`);
 };
 

@@ -4,6 +4,7 @@
  * It is the derivative of the computed solution, as that of the discrete adjoint, and nothing is run again: the fastest where memory is no matter. As nothing is
  * hidden, it can be differentiated any number of times, in any mode.
  */
+import { takesNothing } from "../arguments.js";
 import type { OpenAdjoint } from "../adjoint.js";
 import type { Step } from "../step.js";
 
@@ -23,4 +24,7 @@ const direct: OpenAdjoint<Step> = Object.freeze({ name: "directAdjoint", events:
  * expectClose(gradient(end)(tensor(-0.5)), 2 * 0.36787944117144233, { rtol: 1e-5 });
  * expectClose(gradient(gradient(end))(tensor(-0.5)), 4 * 0.36787944117144233, { rtol: 1e-4 });
  */
-export const directAdjoint = (): OpenAdjoint<Step> => direct;
+export const directAdjoint = (...none: readonly []): OpenAdjoint<Step> => {
+  takesNothing("directAdjoint", none);
+  return direct;
+};

@@ -124,8 +124,8 @@ const sweep = <R extends Step>(problem: Problem<R>, schedule: Schedule, tape: Gr
     else drain();
 
     const outputs = collector.outputs();
-    const { times, largest, happenings } = collector;
-    const replay = replayOf({ problem, times, largest, happenings, tolerances: run.control.tolerances }, tape);
+    const { times, largest, saved, happenings } = collector;
+    const replay = replayOf({ problem, times, largest, saved, happenings, tolerances: run.control.tolerances }, tape);
     return {
       outputs,
       grid: times,

@@ -9,7 +9,7 @@ import type { Problem } from "../problem.js";
 import type { Step } from "../step.js";
 
 /** A forward solve that has been run. */
-export interface Forward<R extends Step> extends Pick<Collector<R>, "times" | "largest" | "happenings"> {
+export interface Forward<R extends Step> extends Pick<Collector<R>, "times" | "largest" | "saved" | "happenings"> {
   readonly problem: Problem<R>;
   readonly outputs: Outputs;
   readonly tolerances: Tolerances | undefined;
@@ -38,8 +38,8 @@ export const solveForward = <R extends Step>(problem: Problem<R>, { place = "reg
       last = step;
     }
     if (last !== undefined) end?.(last);
-    const { times, largest, happenings } = collector;
-    return { problem, outputs: collector.outputs(), times, largest, happenings, tolerances: control.tolerances };
+    const { times, largest, saved, happenings } = collector;
+    return { problem, outputs: collector.outputs(), times, largest, saved, happenings, tolerances: control.tolerances };
   } finally {
     collector.close();
     run.close();

@@ -146,7 +146,8 @@ const refuseCarried = (tensors: readonly Cotangent[]): void => {
 export const forwardSensitivity = (options: ForwardSensitivityOptions = {}): Adjoint<Step> => {
   checkOptions("forwardSensitivity", options, ["components"]);
   const { components = 100 } = options;
-  if (!(components >= 1)) throw new OptionError(`forwardSensitivity got components = ${components}: a positive number is needed`);
+  if (!(typeof components === "number" && components >= 1))
+    throw new OptionError(`forwardSensitivity got components = ${components}: a positive number is needed`);
   return Object.freeze({
     name: "forwardSensitivity",
     events: true,

@@ -7,6 +7,7 @@
  * Where the Chebyshev coefficients do not decay, or p is no solution (|p′ − f(t, p)| is large), the steps of that stretch are run again and looked up instead.
  */
 import { OptionError } from "@dydt/tensor";
+import { requirePositive } from "../arguments.js";
 import type { ContinuousAdjoint } from "../adjoint.js";
 import { IncompatibleError } from "../errors.js";
 import type { Problem, ReverseStats } from "../problem.js";
@@ -148,8 +149,7 @@ export const interpolatedAdjoint = <R extends Step = EmbeddedStep>(options: Inte
   if (nodes !== undefined && !(Number.isInteger(nodes) && nodes >= 2))
     throw new OptionError(`interpolatedAdjoint got nodes = ${String(nodes)}: a whole number of at least 2 is needed`);
   if (at !== "dense" && at !== "steps") throw new OptionError(`interpolatedAdjoint got at "${String(at)}": "dense" or "steps"`);
-  if (largestDefect !== undefined && !(largestDefect > 0))
-    throw new OptionError(`interpolatedAdjoint got largestDefect = ${String(largestDefect)}: a positive number is needed`);
+  requirePositive("interpolatedAdjoint got largestDefect =", largestDefect);
   return Object.freeze({
     name: "interpolatedAdjoint",
     differentiates: "flow" as const,

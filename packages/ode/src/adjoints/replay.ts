@@ -5,7 +5,6 @@ import { allocatingIn, elementsOf, formatShape, heap, identity, tensor, type Ten
 import { differentiableTimes } from "../adjoint.js";
 import { ReplayError } from "../errors.js";
 import { withEvents } from "../events.js";
-import { savesInStep } from "../outcome.js";
 import type { Leaves, Step } from "../step.js";
 import { timeIfMoved, timeValue, type Segment, type Time } from "../time.js";
 import type { Forward } from "./forward-run.js";
@@ -13,7 +12,7 @@ import type { Forward } from "./forward-run.js";
 /** Where the tape stops looking: a whole step, or one evaluation of f inside it. */
 export type Granularity = "step" | "evaluation";
 
-/** What is known of a forward solve: its step ends, which of them were the costliest, and what happened in which. */
+/** What is known of a forward solve: its step ends, which of them were the costliest, which save times were reached and what happened in which. */
 export type FoundGrid<R extends Step> = Omit<Forward<R>, "outputs">;
 
 /** A grid that was found, with what belongs to each of its steps. */
@@ -33,7 +32,7 @@ export interface Replay<R extends Step> extends FoundGrid<R> {
 
 /** Lays out a grid. */
 export const replayOf = <R extends Step>(found: FoundGrid<R>, granularity: Granularity): Replay<R> => {
-  const { problem, times, happenings } = found;
+  const { problem, times, saved, happenings } = found;
   const forward = timeValue(problem.t1) >= timeValue(problem.t0);
   // Stops that coincide have one anchor, the first of them; the states at the others follow from it along the slope.
   const values = [problem.t0, ...problem.stops].map(timeValue);
@@ -42,7 +41,7 @@ export const replayOf = <R extends Step>(found: FoundGrid<R>, granularity: Granu
   const segments: Segment[] = [];
   // A save time at t0 that is a tensor belongs to the first step, which gives its derivative.
   const atStart = typeof problem.saves[0] === "object" && times.length > 1;
-  const firstSave = [atStart ? 0 : savesInStep(problem, 0, times[0]!, forward)];
+  const firstSave = [atStart ? 0 : saved[0]!, ...saved.slice(1)];
   const origins: (Tensor | undefined)[] = [];
   const before = new Map<number, readonly number[]>();
   const counts = problem.events.map(() => 0);
@@ -55,7 +54,6 @@ export const replayOf = <R extends Step>(found: FoundGrid<R>, granularity: Granu
     }
     segments.push({ start: origin ?? anchors[anchor - 1]!, end: anchors[anchor]! });
     origins.push(origin);
-    firstSave.push(savesInStep(problem, firstSave[j]!, times[j + 1]!, forward));
     const happening = happenings.get(j);
     if (happening === undefined) continue;
     before.set(j, [...counts]);

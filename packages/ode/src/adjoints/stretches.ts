@@ -51,6 +51,7 @@ const endsOf = <R extends Step>({ t0, t1, saves }: Problem<R>): readonly number[
 export const collectValues = <R extends Step>(problem: Problem<R>, nodes: number | undefined, region: Region) => {
   const count = nodes ?? finest;
   const ends = endsOf(problem);
+  const forwards = timeValue(problem.t1) >= timeValue(problem.t0); // a step between two events at one time goes nowhere
   const stretches: Stretch[] = [];
   const keep = (y: Leaves): Leaves => allocatingIn(region, () => copies(y));
   let which = 0;
@@ -65,7 +66,6 @@ export const collectValues = <R extends Step>(problem: Problem<R>, nodes: number
   return {
     stretches,
     look: (step: R, tolerances: Tolerances | undefined): void => {
-      const forwards = step.t1 >= step.t0;
       const reaches = (t: number): boolean => (forwards ? t <= step.t1 : t >= step.t1);
       const made = wholeOf(step);
       while (which + 1 < ends.length && reaches(points[values.length]!)) {

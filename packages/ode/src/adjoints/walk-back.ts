@@ -2,7 +2,8 @@
  * @file The way back through what a solve gave: from output to output, between which the adjoint equation is solved.
  *
  *   λ(t₁) = ȳ₁,  λ(tᵢ⁻) = λ(tᵢ⁺) + ȳᵢ at each save time, and a jump at each event
- *   t̄₁ = ȳ₁ᵀ f(t₁, y₁),  t̄ᵢ = ȳᵢᵀ f(tᵢ, yᵢ),  t̄₀ = −λ(t₀⁺)ᵀ f(t₀, y₀)
+ *   t̄₁ = ȳ₁ᵀ f(t₁, y₁), where the solve reached t₁;  elsewhere its end is a constant fraction of what its last step lies between, as in a discrete adjoint
+ *    t̄ᵢ = ȳᵢᵀ f(tᵢ, yᵢ),  t̄₀ = −λ(t₀⁺)ᵀ f(t₀, y₀)
  */
 import type { Cotangent } from "@dydt/autodiff";
 import { scope, type Tensor } from "@dydt/tensor";
@@ -14,6 +15,7 @@ import { solveBack, type AdjointEquation, type Point } from "./adjoint-equation.
 import { added, plus, rowOf, withRows } from "./cotangents.js";
 import { jumpBack } from "./event-jump.js";
 import { marksOf, type Forward, type Mark } from "./forward-run.js";
+import { replayOf } from "./replay.js";
 
 /** Where the way back ends. */
 export interface Arrival extends Pick<Point, "costate" | "integral"> {
@@ -44,6 +46,23 @@ const rateOf = <R extends Step>({ term }: Problem<R>, t: Time, y: Leaves, costat
   const slope = term.slope(timeValue(t), y);
   const parts = costate.flatMap((part, i) => (part === undefined ? [] : [part.mul(slope[i]!).sum().cast("float64")]));
   return parts.reduce((a, b) => a.add(b));
+};
+
+/** Times, or events, that the end of a solve moves with, and how much. */
+const leadersOf = <R extends Step>(forward: Forward<R>, marks: readonly Mark[]): readonly (readonly [Time | Mark, number])[] => {
+  const { problem, times, happenings } = forward;
+  const steps = times.length - 1;
+  const end = times[steps]!;
+  if (marks.at(-1)?.terminal === true) return [];
+  if (end === timeValue(problem.t1)) return [[problem.t1, 1]];
+  if (steps === 0) return [[problem.t0, 1]];
+  const changing = marks.filter(({ changes }) => changes).at(-1)!;
+  if (happenings.get(steps - 1)?.changed === true) return [[changing, 1]];
+  const { segments, origins } = replayOf(forward, "step");
+  const segment = segments[steps - 1]!;
+  const [from, to] = [timeValue(segment.start), timeValue(segment.end)];
+  const part = (end - from) / (to - from);
+  return [[origins[steps - 1] === undefined ? segment.start : changing, 1 - part], [segment.end, part]]; // prettier-ignore
 };
 
 /**
@@ -95,14 +114,22 @@ export const walkBack = <R extends Step>(equation: AdjointEquation<R>, cotangent
     const y = outputs.events[event]!.states.map((all) => all.at(row));
     const point = changes ? { ...meet(equation, from, t), y } : meet(equation, from, t, () => y, terminal || anew);
     const { times: time, states: state } = cotangents.events[event]!;
-    const jumped = jumpBack(problem, mark, y, params, point.costate, time?.at(row), rowOf(state, row));
+    const ofEvent = plus(time?.at(row), mark === leading?.mark ? leading.cotangent : undefined);
+    const jumped = jumpBack(problem, mark, y, params, point.costate, ofEvent, rowOf(state, row));
     return { ...point, costate: jumped.costate, integral: added(point.integral, jumped.params) };
   };
 
   let first = 0; // saves at t0 that are numbers: y0 itself, whatever t0 is
   if (start !== end) while (saves[first] === start) first++;
   let point: Point = { t: end, costate: cotangents.y1, y: outputs.y1, integral: params.map(() => undefined) };
-  if (!terminated) tell(t1, () => outputs.y1, () => cotangents.y1); // prettier-ignore
+  /** Of an event that the end moves with. */
+  let leading: { readonly mark: Mark; readonly cotangent: Cotangent } | undefined;
+  for (const [leader, part] of leadersOf(forward, marks)) {
+    if (typeof leader === "number") continue;
+    const share = scope(() => rateOf(problem, end, outputs.y1, cotangents.y1)?.mul(part));
+    if ("event" in leader) leading = { mark: leader, cotangent: share };
+    else ofTime.set(leader, scope(() => plus(ofTime.get(leader), share))); // prettier-ignore
+  }
   for (const station of stationsOf(forward, marks, first)) point = typeof station === "number" ? passSave(point, station) : passEvent(point, station);
   const { costate, integral } = meet(equation, point, start, () => y0);
   tell(t0, () => y0, () => costate.map((part) => part?.neg())); // prettier-ignore

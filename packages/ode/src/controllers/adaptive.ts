@@ -9,6 +9,7 @@
  * between a declared time and its neighbours.
  */
 import { checkOptions, OptionError, unflatten, unrecorded, type Tensor } from "@dydt/tensor";
+import { requirePositive } from "../arguments.js";
 import type { Controller, ControlSetup, Tolerances, Verdict } from "../controller.js";
 import * as sentences from "../sentences.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
@@ -45,10 +46,6 @@ export interface AdaptiveOptions<Y = Tensor> {
 
 const known = ["rtol", "atol", "norm", "coefficients", "min", "max", "first", "times", "domain"];
 
-const requirePositive = (name: string, value: number | undefined): void => {
-  if (value !== undefined && !(value > 0)) throw new OptionError(`adaptive got ${name} = ${value}: a positive length is needed`);
-};
-
 const requireOrder = (low: string, a: number | undefined, high: string, b: number | undefined): void => {
   if (a !== undefined && b !== undefined && a > b) throw new OptionError(`adaptive got ${low} = ${a} above ${high} = ${b}`);
 };
@@ -61,9 +58,7 @@ const requireFunction = (name: string, value: unknown, example: string): void =>
 const check = <Y>({ rtol, atol, norm, coefficients, min, max, first, domain }: AdaptiveOptions<Y>): void => {
   checkTolerances(rtol, atol);
   if (coefficients !== undefined) checkCoefficients(coefficients);
-  requirePositive("first", first);
-  requirePositive("min", min);
-  requirePositive("max", max);
+  for (const [name, value] of Object.entries({ first, min, max })) requirePositive(`adaptive got ${name} =`, value, "length");
   requireOrder("min", min, "max", max);
   requireOrder("min", min, "first", first);
   requireFunction("norm", norm, "maximumNorm");

@@ -46,7 +46,7 @@ export const errorEstimate = (options: ErrorEstimateOptions = {}): Regularizer<E
   checkTolerances(rtol, atol);
   if (!["l2", "rms", "scaled"].includes(norm)) throw new OptionError(`errorEstimate got norm "${String(norm)}": l2, rms or scaled`);
   if (![1, 2].includes(power)) throw new OptionError(`errorEstimate got power ${String(power)}: 1 or 2`);
-  checkReduce("errorEstimate", reduce);
+  checkReduce("errorEstimate", reduce, timesStep);
   return Object.freeze({
     name: "errorEstimate",
     needs: { property: "error", otherwise: sentences.errorEstimate },

@@ -48,7 +48,7 @@ export const stiffnessEstimate = (options: StiffnessEstimateOptions = {}): Regul
   checkOptions("stiffnessEstimate", options, ["norm", "timesStep", "reduce"]);
   const { norm = "l2", timesStep = true, reduce = "sum" } = options;
   if (!["l2", "rms", "inf"].includes(norm)) throw new OptionError(`stiffnessEstimate got norm "${String(norm)}": l2, rms or inf`);
-  checkReduce("stiffnessEstimate", reduce);
+  checkReduce("stiffnessEstimate", reduce, timesStep);
   return Object.freeze({
     name: "stiffnessEstimate",
     needs: { property: "stiffness", otherwise: sentences.stiffnessEstimate },

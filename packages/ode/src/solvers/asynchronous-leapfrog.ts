@@ -38,7 +38,7 @@ export interface AsynchronousLeapfrogOptions {
 export const asynchronousLeapfrog = (options: AsynchronousLeapfrogOptions = {}): ReversibleSolver<Ode, EmbeddedStep & ReversibleStep> => {
   checkOptions("asynchronousLeapfrog", options, ["eta"]);
   const { eta = 1 } = options;
-  if (!(eta > 0 && eta <= 1) || eta === 1 / 2)
+  if (!(typeof eta === "number" && eta > 0 && eta <= 1) || eta === 1 / 2)
     throw new OptionError(`asynchronousLeapfrog got eta = ${eta}: a number above 0, at most 1 and not 1/2 is needed; 1 is undamped`);
   return Object.freeze({
     name: "asynchronousLeapfrog",

@@ -48,4 +48,4 @@ export const bosh3Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: bosh3() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const bosh3 = (): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(bosh3Tableau);
+export const bosh3 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(bosh3Tableau, none);

@@ -103,4 +103,4 @@ export const bs5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: bs5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const bs5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(bs5Tableau);
+export const bs5 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(bs5Tableau, none);

@@ -132,4 +132,4 @@ export const dop853Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: dop853(), controller: adaptive({ rtol: 1e-10, atol: 1e-12 }) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-9 });
  */
-export const dop853 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dop853Tableau);
+export const dop853 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dop853Tableau, none);

@@ -75,4 +75,4 @@ export const dopri5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: dopri5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const dopri5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dopri5Tableau);
+export const dopri5 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(dopri5Tableau, none);

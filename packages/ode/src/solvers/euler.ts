@@ -36,4 +36,4 @@ export const eulerTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: euler(), controller: fixedSteps(1000) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-3 });
  */
-export const euler = (): Solver<Ode, DenseStep> => knownRungeKutta(eulerTableau);
+export const euler = (...none: readonly []): Solver<Ode, DenseStep> => knownRungeKutta(eulerTableau, none);

@@ -9,6 +9,7 @@
  * E. Hairer, C. Lubich, G. Wanner, Geometric numerical integration illustrated by the Störmer–Verlet method, Acta Numerica 12, 2003, 399–450, eq. 1.5 and 1.8.
  */
 import { activeRecorders, concat, elementsOf, formatShape, mul, sameShape, ShapeError, slice, tensor, weightedSum } from "@dydt/tensor";
+import { takesNothing } from "../arguments.js";
 import type { ReversibleSolver } from "../solver.js";
 import type { Leaves, ReversibleStep } from "../step.js";
 import type { Ode } from "../term.js";
@@ -80,8 +81,9 @@ const leap = (term: Ode, t0: Time, t1: Time, y0: Leaves, a0: Leaves): { readonly
  * const { y1 } = solve(field, { q: tensor([1]), v: tensor([0]) }, { t0: 0, t1: 100, solver: leapfrog(), controller: fixedSteps(1000) });
  * expectClose(y1.q.square().add(y1.v.square()), [1], { rtol: 3e-3 }); // no drift over sixteen periods
  */
-export const leapfrog = (): ReversibleSolver<Ode, ReversibleStep> =>
-  Object.freeze({
+export const leapfrog = (...none: readonly []): ReversibleSolver<Ode, ReversibleStep> => {
+  takesNothing("leapfrog", none);
+  return Object.freeze({
     name: "leapfrog",
     order: 2,
     equations: "second order",
@@ -96,3 +98,4 @@ export const leapfrog = (): ReversibleSolver<Ode, ReversibleStep> =>
       return { y0, carry0 };
     },
   } satisfies ReversibleSolver<Ode, ReversibleStep>);
+};

@@ -43,4 +43,4 @@ export const ralstonTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: ralston(), controller: fixedSteps(100) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  */
-export const ralston = (): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(ralstonTableau);
+export const ralston = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep> => knownRungeKutta(ralstonTableau, none);

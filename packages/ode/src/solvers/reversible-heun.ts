@@ -12,6 +12,7 @@
  * P. Kidger, J. Foster, X. Li, T. Lyons, Efficient and accurate gradients for neural SDEs, NeurIPS 2021, algorithms 1 and 2.
  */
 import { weightedSum } from "@dydt/tensor";
+import { takesNothing } from "../arguments.js";
 import type { ReversibleSolver } from "../solver.js";
 import type { EmbeddedStep, Leaves, ReversibleStep } from "../step.js";
 import type { Ode } from "../term.js";
@@ -35,8 +36,9 @@ const unpack = (carry: Leaves): readonly [state: Leaves, slope: Leaves] => [carr
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-4 });
  * expectClose(stats.evaluations, 101);
  */
-export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep & ReversibleStep> =>
-  Object.freeze({
+export const reversibleHeun = (...none: readonly []): ReversibleSolver<Ode, EmbeddedStep & ReversibleStep> => {
+  takesNothing("reversibleHeun", none);
+  return Object.freeze({
     name: "reversibleHeun",
     order: 2,
     errorOrder: 1,
@@ -67,3 +69,4 @@ export const reversibleHeun = (): ReversibleSolver<Ode, EmbeddedStep & Reversibl
       return { y0: term.combine(y1, [-1 / 2, -1 / 2], [slope, next], h), carry0: [...second, ...slope] };
     },
   } satisfies ReversibleSolver<Ode, EmbeddedStep & ReversibleStep>);
+};

@@ -46,7 +46,8 @@ const corrected = (a: Leaves, w: number, b: Leaves, c: Leaves): Leaves => a.map(
 export const reversible = <R extends Step>(solver: Solver<Ode, R>, options: ReversibleOptions = {}): ReversibleSolver<Ode, ReversedStep<R>> => {
   checkOptions("reversible", options, ["coupling"]);
   const { coupling = 0.999 } = options;
-  if (!(coupling > 0 && coupling <= 1)) throw new OptionError(`reversible got coupling = ${coupling}: a number above 0, at most 1, is needed`);
+  if (!(typeof coupling === "number" && coupling > 0 && coupling <= 1))
+    throw new OptionError(`reversible got coupling = ${coupling}: a number above 0, at most 1, is needed`);
   if (typeof solver !== "object" || solver === null || !("step" in solver))
     throw new OptionError(`reversible got ${typeof solver}: pass a solver such as rk4()`);
   if (solver.carries === "state")

@@ -44,4 +44,4 @@ export const rk4ThreeEighthsTableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: rk4ThreeEighths(), controller: fixedSteps(20) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-6 });
  */
-export const rk4ThreeEighths = (): Solver<Ode, DenseStep> => knownRungeKutta(rk4ThreeEighthsTableau);
+export const rk4ThreeEighths = (...none: readonly []): Solver<Ode, DenseStep> => knownRungeKutta(rk4ThreeEighthsTableau, none);

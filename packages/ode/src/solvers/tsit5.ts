@@ -69,4 +69,4 @@ export const tsit5Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: tsit5() });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-5 });
  */
-export const tsit5 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(tsit5Tableau);
+export const tsit5 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(tsit5Tableau, none);

@@ -106,4 +106,4 @@ export const vern7Tableau = defineTableau({
  * const { y1 } = solve((t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, solver: vern7(), controller: adaptive({ rtol: 1e-10, atol: 1e-12 }) });
  * expectClose(y1, [0.36787944117144233], { rtol: 1e-9 });
  */
-export const vern7 = (): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(vern7Tableau);
+export const vern7 = (...none: readonly []): Solver<Ode, EmbeddedStep & DenseStep & StiffnessStep> => knownRungeKutta(vern7Tableau, none);
