@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { Tensor } from "./methods.js";
-export type { NestedArray } from "./tensor.js";
+export type { NestedArray, Owned } from "./tensor.js";
 export type { Dtype, TypedArray } from "./dtype.js";
 export type { Shape } from "./shape.js";
 export { arange, eye, full, linspace, ones, tensor, zeros, zerosLike, type FillOptions, type TensorOptions } from "./create.js";

@@ -18,10 +18,10 @@ export type UnaryOp =
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "tanhSlope";
 
 /** What may follow a linear layer in the same operation: functions whose slope is known from their value. */
-export type FusedActivation = (typeof fusedActivations)[number];
+export type FusedActivation = "identity" | "tanh" | "sigmoid" | "softplus" | "relu";
 
 /** Their names, in the order of the numbers that the kernels know them by. */
-export const fusedActivations = ["identity", "tanh", "sigmoid", "softplus", "relu"] as const;
+export const fusedActivations: readonly FusedActivation[] = ["identity", "tanh", "sigmoid", "softplus", "relu"];
 
 /** Comparisons and logic, with results of type bool. */
 export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual" | "and" | "or";
