@@ -1,7 +1,7 @@
 /** @file What plain JavaScript may pass, and what each call says to it. */
 import { describe, expect, test } from "vitest";
-import { revolve } from "@dydt/autodiff";
-import { OptionError, ShapeError, stack, tensor, type Tensor } from "@dydt/tensor";
+import { gradient, revolve } from "@dydt/autodiff";
+import { OptionError, ShapeError, stack, tensor, WatchedTensorError, type Tensor } from "@dydt/tensor";
 import * as ode from "@dydt/ode";
 import {
   adaptive, asynchronousLeapfrog, autoAdjoint, backsolveAdjoint, checkAdjoint, checkController, checkSolver, checkTableau, compareAdjoints, denseAdjoint, discreteAdjoint,
@@ -189,4 +189,9 @@ test("the kits refuse what is nothing of the kind", () => {
     expectRefusal(() => compareAdjoints({ loss, parameters: tensor(1) }, wrong({ adjoints })), "compareAdjoints got adjoints = ");
   expect(checkAdjoint(discreteAdjoint({ checkpoints: revolve(3) })).passed).toBe(true);
   expect(compareAdjoints({ loss, parameters: tensor(1) }, { adjoints: {} }).rows).toEqual([]);
+});
+
+test("the times of a grid have no derivative: a tensor that is differentiated is refused", () => {
+  const along = (times: Tensor): Tensor => solve((_t, y) => y.neg(), tensor([1]), { t0: 0, t1: 1, controller: grid(times) }).y1.sum();
+  expect(() => gradient(along)(tensor([0, 0.5, 1]))).toThrow(WatchedTensorError);
 });

@@ -1,7 +1,7 @@
 /**
  * @file Controllers whose steps are known beforehand: equal lengths, a number of steps, a list of times, the steps of another solve.
  */
-import { elementsOf, isTensor, OptionError, type Tensor } from "@dydt/tensor";
+import { isTensor, OptionError, type Tensor } from "@dydt/tensor";
 import { described, has } from "../arguments.js";
 import type { Controller, ControlSetup } from "../controller.js";
 import type { Step } from "../step.js";
@@ -89,7 +89,7 @@ export const grid = (times: readonly number[] | Tensor | { readonly grid: readon
 
 /** The times of `grid`, as a list of its own. */
 const listOf = (times: unknown): readonly number[] => {
-  if (isTensor(times) && times.rank === 1) return Array.from(elementsOf(times));
+  if (isTensor(times) && times.rank === 1) return Array.from(times.data); // which refuses a watched one: a grid has no derivative
   const list: unknown = has(times, "grid") ? times.grid : times;
   if (!Array.isArray(list) || !list.every((t) => typeof t === "number"))
     throw new OptionError(`grid got ${described(times)}: give a list of numbers as in grid([0, 0.5, 1]), a 1-D tensor, or a solution`);
