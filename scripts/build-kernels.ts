@@ -28,7 +28,7 @@ interface Compiler {
 }
 
 const compiler = "assemblyscript/asc";
-const options = "-O3 --shrinkLevel 1 --noAssert --runtime stub --importMemory --initialMemory 0 --enable simd --disableWarning 201".split(" ");
+const options = "-O2 --shrinkLevel 1 --noAssert --runtime stub --importMemory --initialMemory 0 --enable simd --disableWarning 201".split(" ");
 
 const compile = async (): Promise<Uint8Array> => {
   const entry = kernelSource();

@@ -2,7 +2,8 @@
  * @file The most used elementary functions on four float32 lanes, in AssemblyScript.
  *
  *   x = k ln 2 + r,  eˣ = 2ᵏ (1 + r + r² P(r))            ln 2 in two parts, the first of 10 bits
- *   tanh a = a + a z T(z), z = a², for a ≤ 0.625;  1 − 2 / (e^2a + 1) above
+ *   tanh a = l − 2 (l − t) / (s + 1 + (s − 1) t),  s = 2ᵏ,  t = tanh(a − ½ k ln 2),  k = ⌊2a / ln 2 − 1.125⌉ ≥ 0,  l = 0 for k = 0 and 1 otherwise
+ *   tanh r = r + r z T(z),  z = r² ≤ 0.56²
  *   σ(x)   = 1 / (1 + e⁻ˣ) for x ≥ 0, eˣ / (1 + eˣ) for x < 0
  *   softplus(x) = max(x, 0) + 2 artanh s,  s = e / (2 + e),  e = e^−|x|,  2 artanh s = 2s + s z R(z),  z = s² ≤ 1/9, computed from 2s
  *
@@ -46,19 +47,19 @@
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const a = f32x4.pmin(f32x4.abs(x), c(10));
-  const z = mul(a, a);
-  let t = c(-0.006096714176237583);
-  t = horner(t, z, 0.020997179672122);
-  t = horner(t, z, -0.05385090783238411);
-  t = horner(t, z, 0.1333276927471161);
-  t = horner(t, z, -0.333333283662796);
-  const near = add(a, mul(mul(a, z), t));
-  const twice = add(a, a);
   // In the sum with 1.5 · 2²³ + 127 the nearest whole number stands in the lowest bits, as a biased exponent.
-  const shifted = add(mul(twice, c(1.44269504088896341)), c(12583039));
-  const e = mul(reduced(twice, sub(shifted, c(12583039))), i32x4.shl(shifted, 23));
-  const far = sub(c(1), div(c(2), add(e, c(1))));
-  const magnitude = select(f32x4.gt(a, c(0.625)), far, near);
+  const shifted = add(f32x4.pmax(sub(mul(a, c(2.8853900817779268)), c(1.125)), c(0)), c(12583039));
+  const r = sub(a, mul(sub(shifted, c(12583039)), c(0.34657359027997264)));
+  const z = mul(r, r);
+  let p = c(-0.006542542017996311);
+  p = horner(p, z, 0.021272748708724976);
+  p = horner(p, z, -0.05390334874391556);
+  p = horner(p, z, 0.1333308219909668);
+  p = horner(p, z, -0.3333333134651184);
+  const t = add(r, mul(mul(r, z), p));
+  const s = i32x4.shl(shifted, 23), below = sub(s, c(1));
+  const limit = f32x4.pmin(below, c(1)), rest = sub(limit, t);
+  const magnitude = sub(limit, div(add(rest, rest), add(add(s, c(1)), mul(below, t))));
   return v128.or(magnitude, v128.and(x, c(-0.0)));
 }
 

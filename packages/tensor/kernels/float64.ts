@@ -87,11 +87,11 @@
 // @ts-ignore: decorator
 @inline export function exp(x: v128): v128 { return expOfSum(x, c(0)); }
 
-/** expm1 for −60 ≤ x ≤ 710. */
 // @ts-ignore: decorator
-@inline function expm1Within(x: v128): v128 {
-  const k = floor(add(mul(x, c(1.4426950408889634)), c(0.5)));
-  const rHigh = sub(x, mul(k, c(0.6931471803691238)));
+@inline export function expm1(x: v128): v128 {
+  const clamped = atLeast(atMost(x, 710), -60);
+  const k = floor(add(mul(clamped, c(1.4426950408889634)), c(0.5)));
+  const rHigh = sub(clamped, mul(k, c(0.6931471803691238)));
   const rLow = mul(neg(k), c(1.9082149292705877e-10));
   const r = add(rHigh, rLow);
   const tail = add(exponentialTail(r), add(sub(rHigh, r), rLow));
@@ -99,26 +99,34 @@
   const shift = sub(half, c(0.5));
   const part = mul(half, r);
   const leading = add(shift, part);
-  return mul(c(2), add(leading, add(sumError(shift, part, leading), mul(half, tail))));
-}
-
-// @ts-ignore: decorator
-@inline export function expm1(x: v128): v128 {
-  const result = expm1Within(atLeast(atMost(x, 710), -60));
+  const result = mul(c(2), add(leading, add(sumError(shift, part, leading), mul(half, tail))));
   return select(lt(abs(x), c(5.551115123125783e-17)), x, select(gt(x, c(710)), c(Infinity), result));
 }
 
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const a = atMost(abs(x), 22);
-  const large = gt(a, c(0.5));
-  const argument = select(large, mul(c(2), a), mul(c(-2), a));
-  const t = select(lt(abs(argument), c(5.551115123125783e-17)), argument, expm1Within(argument));
-  const sum = add(t, c(2));
-  const quotient = div(select(large, c(2), neg(t)), sum);
-  const reciprocal = mul(c(0.5), select(large, quotient, add(c(1), quotient)));
-  const corrected = sub(quotient, mul(mul(quotient, sub(t, sub(sum, c(2)))), reciprocal));
-  return withSign(select(large, sub(c(1), corrected), corrected), x);
+  // In the sum with 1.5 · 2⁵² + 1023 the nearest whole number stands in the lowest bits, as a biased exponent.
+  const shifted = add(atLeast(sub(mul(a, c(2.8853900817779268)), c(1.125)), 0), c(6755399441056767));
+  const r = sub(a, mul(sub(shifted, c(6755399441056767)), c(0.34657359027997264)));
+  const z = mul(r, r);
+  let p = c(-2.014149456308388e-5);
+  p = horner(p, z, 8.443719567103071e-5);
+  p = horner(p, z, -0.0002342148186711548);
+  p = horner(p, z, 0.000588792024475583);
+  p = horner(p, z, -0.001455632070932804);
+  p = horner(p, z, 0.003592106586471979);
+  p = horner(p, z, -0.008863234104802229);
+  p = horner(p, z, 0.021869488480722565);
+  p = horner(p, z, -0.05396825396714515);
+  p = horner(p, z, 0.13333333333332467);
+  p = horner(p, z, -0.3333333333333333);
+  const t = add(r, mul(mul(r, z), p));
+  const s = i64x2.shl(shifted, 52);
+  const below = sub(s, c(1));
+  const limit = atMost(below, 1);
+  const rest = sub(limit, t);
+  return withSign(sub(limit, div(add(rest, rest), add(add(s, c(1)), mul(below, t)))), x);
 }
 
 /** k ln 2 + ln(1 + f) + correction. */

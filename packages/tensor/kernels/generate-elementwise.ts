@@ -37,10 +37,10 @@ const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, p
     `export function ${name}${bits}(n: i32, x: usize, out: usize${parameter}): void {`,
     inPairs
       ? [
-          `  for (; n >= ${2 * lanes}; n -= ${2 * lanes}) {`,
-          `    const v = v128.load(x), w = v128.load(x, 16);`,
-          `    const r = ${f("v")}, q = ${f("w")};`,
-          `    v128.store(out, r); v128.store(out, q, 16); x += 32; out += 32;`,
+          `  for (; n >= ${4 * lanes}; n -= ${4 * lanes}) {`,
+          `    const v = v128.load(x), w = v128.load(x, 16), v2 = v128.load(x,32), w2 = v128.load(x, 48);`,
+          `    const r = ${f("v")}, q = ${f("w")}, r2 = ${f("v2")}, q2 = ${f("w2")};`,
+          `    v128.store(out, r); v128.store(out, q, 16); v128.store(out, r2,32); v128.store(out, q2, 48); x += 64; out += 64;`,
           `  }`,
         ]
       : [],

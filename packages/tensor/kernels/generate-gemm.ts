@@ -1,32 +1,29 @@
 /**
  * @file Writes the matrix products: register tiles of 4 × 2 vectors and of up to 8 × 1 vectors, all unrolled.
  *
- *   C[i, j] = Σₖ A[i, k] B[k, j], or C[i, j] + Σₖ A[i, k] B[k, j]
+ *   C[i, j] = Σₖ A[i, k] B[k, j], or F[i, j] + Σₖ A[i, k] B[k, j]         F is C, or a row that is added to all
  *
  * Both operands have a row and a column stride, so transposes are free. Every element, in every tile, is summed in ascending k from 0 by multiplications and
  * additions of the element type; where k is cut into blocks the sum goes on from its stored value, which is exact. So a row has the same bits in any batch.
  *
- * B is read in whole vectors, from a packed panel where its rows are not contiguous or far apart; what lies beyond its last column is read as well, and dropped.
- * A is packed in blocks of 4 rows where walking along its rows would touch another cache line at every k and the block is used for several panels. Sixteen vector
- * registers hold 8 sums, 2 of B and one of A.
+ * B is read in whole vectors, from a packed panel where its rows are not contiguous or far apart; what lies beyond its last column is read as well, and
+ * dropped: a panel of C that is not whole vectors wide is computed in spare memory. A is packed in blocks of 4 rows where walking along its rows would touch another
+ * cache line at every k and the block is used for several panels. Sixteen vector registers hold 8 sums, 2 of B and one of A.
  */
 import { lines, range, type Lanes } from "./types.js";
 
 const rowsOfWide = 4;
 
-/** One tile of `rows` × (`vectors` vectors), of which n columns exist; a tile that is not full passes through `spare`. */
-const tile = ({ bits, vector, lanes, splat }: Lanes, rows: number, vectors: number): string => {
+/** One tile of `rows` × (`vectors` vectors); the rows of what is added to it are ldf bytes apart. */
+const tile = ({ bits, vector, splat }: Lanes, rows: number, vectors: number): string => {
   const each = (f: (r: number, q: number) => string): readonly string[] => range(rows).flatMap((r) => range(vectors).map((q) => f(r, q)));
   const row = (r: number): string => (r === 0 ? "a" : `a${r}`);
-  const result = (r: number): string => (r === 0 ? "to" : `to + step * ${r}`);
+  const at = (base: string, step: string, r: number): string => (r === 0 ? base : `${base} + ${step} * ${r}`);
   return lines(
-    `function tile${bits}_${rows}x${vectors}(a: usize, ars: usize, acs: usize, b: usize, brs: usize, k: i32, c: usize, ldc: usize, n: i32, mode: i32, spare: usize): void {`,
-    `  const full = n == ${vectors * lanes};`,
-    `  const to = full ? c : spare, step = full ? ldc : ${16 * vectors};`,
-    `  if (mode != OVERWRITE && !full) copyTile${bits}(c, ldc, to, step, ${rows}, n);`,
+    `function tile${bits}_${rows}x${vectors}(a: usize, ars: usize, acs: usize, b: usize, brs: usize, k: i32, c: usize, ldc: usize, mode: i32, from: usize, ldf: usize): void {`,
     each((r, q) => `  let s${r}_${q} = ${vector}.splat(0);`),
-    `  if (mode == CONTINUE) {`,
-    each((r, q) => `    s${r}_${q} = v128.load(${result(r)}, ${16 * q});`),
+    `  if (mode & CONTINUE) {`,
+    each((r, q) => `    s${r}_${q} = v128.load(${at("c", "ldc", r)}, ${16 * q});`),
     `  }`,
     range(rows - 1).map((r) => `  let a${r + 1}: usize = a + ars * ${r + 1};`),
     `  for (let p = 0; p < k; p++) {`,
@@ -37,19 +34,18 @@ const tile = ({ bits, vector, lanes, splat }: Lanes, rows: number, vectors: numb
       ...range(vectors).map((q) => `    s${r}_${q} = ${vector}.add(s${r}_${q}, ${vector}.mul(v${r}, b${q}));`),
     ]),
     `  }`,
-    `  if (mode == ADD) {`,
-    each((r, q) => `    s${r}_${q} = ${vector}.add(v128.load(${result(r)}, ${16 * q}), s${r}_${q});`),
+    `  if (mode & ADD) {`,
+    each((r, q) => `    s${r}_${q} = ${vector}.add(v128.load(${at("from", "ldf", r)}, ${16 * q}), s${r}_${q});`),
     `  }`,
-    each((r, q) => `  v128.store(${result(r)}, s${r}_${q}, ${16 * q});`),
-    `  if (!full) copyTile${bits}(to, step, c, ldc, ${rows}, n);`,
+    each((r, q) => `  v128.store(${at("c", "ldc", r)}, s${r}_${q}, ${16 * q});`),
     `}`,
   );
 };
 
-/** Copies the first n columns of a tile. */
-const copyTile = ({ bits, bytes }: Lanes): string =>
+/** Copies the first n columns of a panel of C. */
+const copyPanel = ({ bits, bytes }: Lanes): string =>
   lines(
-    `function copyTile${bits}(from: usize, fromStep: usize, to: usize, toStep: usize, rows: i32, n: i32): void {`,
+    `function copyPanel${bits}(from: usize, fromStep: usize, to: usize, toStep: usize, rows: i32, n: i32): void {`,
     `  for (let r = 0; r < rows; r++) {`,
     bytes === 8
       ? `    for (let j = 0; j < n; j++) store<i64>(to + 8 * j, load<i64>(from + 8 * j));`
@@ -108,11 +104,11 @@ const packA = ({ bits, scalar, bytes }: Lanes): string =>
 const product = (type: Lanes): string => {
   const { bits, lanes, bytes } = type;
   const call = (rows: number, vectors: number): string =>
-    `tile${bits}_${rows}x${vectors}(a + i * ats, ars, acs, panel, panelStride, k, cj + i * ldc, ldc, n, mode, spare)`;
+    `tile${bits}_${rows}x${vectors}(a + i * ats, ars, acs, panel, panelStride, k, cj + i * ldc, ldc, mode, fj + i * ldf, ldf)`;
   return lines(
     `/** All rows of one panel; rows i, i + 1, ... of a tile begin at a + i ats. */`,
     `// @ts-ignore: decorator`,
-    `@inline function panel${bits}(m: i32, k: i32, n: i32, a: usize, ats: usize, ars: usize, acs: usize, panel: usize, panelStride: usize, cj: usize, ldc: usize, mode: i32, wide: bool, packed: bool, spare: usize): void {`,
+    `@inline function panel${bits}(m: i32, k: i32, a: usize, ats: usize, ars: usize, acs: usize, panel: usize, panelStride: usize, cj: usize, ldc: usize, mode: i32, fj: usize, ldf: usize, wide: bool, packed: bool): void {`,
     `  let i = 0;`,
     `  if (wide) {`,
     `    for (; i + 4 <= m; i += 4) ${call(4, 2)};`,
@@ -123,16 +119,16 @@ const product = (type: Lanes): string => {
     `    switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: ${call(rows, 1)}; break;`).join(" ")} }`,
     `  }`,
     `}`,
-    `export function gemm${bits}(m: i32, k: i32, n: i32, A: usize, ars: usize, acs: usize, B: usize, brs: usize, bcs: usize, C: usize, accumulate: bool, scratch: usize): void {`,
+    `export function gemm${bits}(m: i32, k: i32, n: i32, A: usize, ars: usize, acs: usize, B: usize, brs: usize, bcs: usize, C: usize, F: usize, scratch: usize): void {`,
     `  ars *= ${bytes}; acs *= ${bytes}; brs *= ${bytes}; bcs *= ${bytes};`,
-    `  const ldc: usize = n * ${bytes};`,
+    `  const ldc: usize = n * ${bytes}, own = F == C;`,
     `  const packed = acs >= LONG_STRIDE && k >= LONG_SUM && n >= ${4 * lanes};`,
-    `  const blockM = packed ? BLOCK_M : m, blockK = accumulate ? k : BLOCK_K;`,
-    `  const packedB = scratch + 128, packedA = packedB + max(min(k, blockK), 64) * 32;`,
+    `  const blockM = packed ? BLOCK_M : MOST_ROWS, blockK = own ? k : BLOCK_K;`,
+    `  const spare = scratch + 32, packedB = spare + min(m, blockM) * 32, packedA = packedB + max(min(k, blockK), 64) * 32;`,
     `  let p = 0;`,
     `  do {`,
     `    const kc = min(k - p, blockK);`,
-    `    const mode = p > 0 ? CONTINUE : accumulate ? ADD : OVERWRITE;`,
+    `    const mode = (p > 0 ? CONTINUE : 0) | (F + 1 && p + kc == k ? ADD : 0);`,
     `    for (let i = 0; i < m; i += blockM) {`,
     `      const mc = min(m - i, blockM);`,
     `      let a = A + p * acs + i * ars, ats = ars, as = ars, ac = acs;`,
@@ -143,7 +139,16 @@ const product = (type: Lanes): string => {
     `        const nc = min(n - j, width);`,
     `        let b = B + p * brs + j * bcs, bs = brs;`,
     `        if (bcs != ${bytes} || (mc > 12 && kc * brs > 16384)) { packB${bits}(b, brs, bcs, kc, nc, width, packedB); b = packedB; bs = width * ${bytes}; }`,
-    `        panel${bits}(mc, kc, nc, a, ats, as, ac, b, bs, C + i * ldc + j * ${bytes}, ldc, mode, wide, packed, scratch);`,
+    `        const cj = C + i * ldc + j * ${bytes}, partial = nc < width;`,
+    `        let to = cj, ld = ldc, from = own ? cj : F + j * ${bytes};`,
+    `        if (partial) {`,
+    `          to = spare; ld = width * ${bytes};`,
+    `          if (own || p > 0) copyPanel${bits}(cj, ldc, to, ld, mc, nc);`,
+    `          if (own) from = to;`,
+    `          else if (mode & ADD) { copyPanel${bits}(from, 0, scratch, 0, 1, nc); from = scratch; }`,
+    `        }`,
+    `        panel${bits}(mc, kc, a, ats, as, ac, b, bs, to, ld, mode, from, own ? ld : 0, wide, packed);`,
+    `        if (partial) copyPanel${bits}(to, ld, cj, ldc, mc, nc);`,
     `        j += width;`,
     `      }`,
     `    }`,
@@ -156,7 +161,7 @@ const product = (type: Lanes): string => {
 /** AssemblyScript source of gemm32 and gemm64. */
 export const gemmSource = (type: Lanes): string =>
   lines(
-    copyTile(type),
+    copyPanel(type),
     range(rowsOfWide).map((r) => tile(type, r + 1, 2)),
     [1, 2, 3, 4, 8].map((r) => tile(type, r, 1)),
     packB(type),
@@ -166,6 +171,6 @@ export const gemmSource = (type: Lanes): string =>
 
 /** Constants that both element types share. */
 export const gemmConstants = lines(
-  `const OVERWRITE = 0, ADD = 1, CONTINUE = 2;`,
-  `const BLOCK_M = 128, BLOCK_K = 1024, LONG_STRIDE: usize = 256, LONG_SUM = 64;`,
+  `const ADD = 1, CONTINUE = 2;`,
+  `const BLOCK_M = 128, MOST_ROWS = 1024, BLOCK_K = 1024, LONG_STRIDE: usize = 256, LONG_SUM = 64;`,
 );

@@ -429,6 +429,8 @@ describe("matrix products", () => {
     [9, 2500, 17, true],
     [140, 1100, 33, true],
     [140, 1100, 33, false],
+    [2060, 12, 13, true],
+    [1100, 40, 5, false],
   ])("of large size %i x %i x %i, adding %s, in every layout", (m, k, n, accumulate) => {
     for (const [transposeA, transposeB] of [
       [false, false],

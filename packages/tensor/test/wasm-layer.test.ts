@@ -84,6 +84,26 @@ describe("the linear layer in one call", () => {
     );
   });
 
+  test.each([
+    [3, 2100, 13],
+    [1100, 9, 5],
+    [130, 1030, 24],
+  ])("has those bits where its sums or its rows are cut into blocks: %i x %i x %i", (m, k, n) => {
+    const numbers = (length: number, seed: number): readonly number[] => Array.from({ length }, (_, i) => Math.sin(seed + i * 1.7));
+    for (const dtype of ["float64", "float32"] as const)
+      allocatingIn(region, () => {
+        const [x, w, b] = [
+          put(numbers(m * k, 1), [m, k], dtype, false),
+          put(numbers(k * n, 2), [k, n], dtype, false),
+          put(numbers(n, 3), [n], dtype, false),
+        ];
+        const out = allocate([m, n], dtype);
+        layer.forward(x, w, b, "identity", out);
+        expect(elementsOf(out)).toEqual(elementsOf(forward(x, w, b, "identity")));
+        region.reset();
+      });
+  });
+
   const wishes = fc.array(fc.constantFrom<"no" | "new" | "sum">("no", "new", "sum"), { minLength: 3, maxLength: 3 });
   test("is pulled back through with the bits of the calls that this is made of, those that are wanted, alone or added to a sum", () => {
     fc.assert(

@@ -6,10 +6,7 @@ import { allocate, type Tensor } from "../tensor.js";
 import { fusedActivations, type LayerKernels } from "./kernels.js";
 import { scratchBytes } from "./wasm-matmul.js";
 import type { KernelFunctions } from "./wasm-module.js";
-import { addressOf, addressOfResult, beginCall, deliver, fetchResult, reserve } from "./wasm-operands.js";
-
-/** In place of the address of an operand or a result that is left out; 0 is an address like any other. */
-const nowhere = -1;
+import { addressOf, addressOfResult, beginCall, deliver, fetchResult, nowhere, reserve } from "./wasm-operands.js";
 
 /** The linear layer of the set. */
 export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullback32 }: KernelFunctions): LayerKernels => ({
@@ -23,7 +20,7 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const by = addressOf(weight);
     const plus = addressOf(bias);
     const to = addressOfResult(out);
-    const scratch = reserve(scratchBytes(k, false, false, wide ? 8 : 4));
+    const scratch = reserve(scratchBytes(m, k, false, false, wide ? 8 : 4));
     (wide ? affine64! : affine32!)(m, k, n, from, by, plus, to, fusedActivations.indexOf(activation), scratch);
     deliver(out, to);
   },
@@ -47,7 +44,7 @@ export const layerKernels = ({ affine64, affine32, affinePullback64, affinePullb
     const toBias = beginResult(ofBias, wantedBias);
     const z = y === undefined ? 0 : reserve(m * n * bytes);
     const [addX, addWeight, addBias] = [typeof wantedX !== "boolean", typeof wantedWeight !== "boolean", typeof wantedBias !== "boolean"];
-    const scratch = reserve(Math.max(scratchBytes(n, false, addX, bytes), scratchBytes(m, true, addWeight, bytes), n * bytes));
+    const scratch = reserve(Math.max(scratchBytes(m, n, false, addX, bytes), scratchBytes(k, m, true, addWeight, bytes), n * bytes));
     (dtype === "float64" ? affinePullback64! : affinePullback32!)(
       m, k, n, given, value, from, by, toX, +addX, toWeight, +addWeight, toBias, +addBias, z, scratch,
     ); // prettier-ignore

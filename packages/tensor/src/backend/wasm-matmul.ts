@@ -1,15 +1,15 @@
 /** @file Matrix products by WebAssembly. */
 import type { Kernels } from "./kernels.js";
 import type { KernelFunctions } from "./wasm-module.js";
-import { addressOf, addressOfResult, beginCall, deliver, fetchResult, reserve } from "./wasm-operands.js";
+import { addressOf, addressOfResult, beginCall, deliver, fetchResult, nowhere, reserve } from "./wasm-operands.js";
 
 /**
- * Bytes that a product needs besides its operands, as kernels/generate-gemm.ts lays them out: a tile, a panel of B, and a block of A where its rows are packed.
- * A sum that is added to C is not cut into blocks.
+ * Bytes that a product of m rows needs besides its operands, as kernels/generate-gemm.ts lays them out: a row, a panel of C and one of B, and a block of A where
+ * its rows are packed. A sum that is added to C is not cut into blocks.
  */
-export const scratchBytes = (k: number, transposeA: boolean, accumulate: boolean, bytes: number): number => {
+export const scratchBytes = (m: number, k: number, transposeA: boolean, accumulate: boolean, bytes: number): number => {
   const depth = accumulate ? k : Math.min(k, 1024);
-  return 128 + 32 * Math.max(depth, 64) + (transposeA ? 128 * depth * bytes : 0);
+  return 32 * (1 + Math.min(m, 1024) + Math.max(depth, 64)) + (transposeA ? 128 * depth * bytes : 0);
 };
 
 /** The product of the set, for two operands of one float type. */
@@ -28,11 +28,12 @@ export const matmulKernel =
     const left = addressOf(a);
     const right = addressOf(b);
     const to = addressOfResult(out);
-    const scratch = reserve(scratchBytes(k, transposeA, accumulate, bytes));
+    const scratch = reserve(scratchBytes(m, k, transposeA, accumulate, bytes));
     if (accumulate) fetchResult(out, to);
     for (let s = 0; s < batch; s++) {
       const [from, by] = [left + s * strideA * bytes, right + s * strideB * bytes];
-      kernel(m, k, n, from, rowA, columnA, by, rowB, columnB, to + s * m * n * bytes, accumulate ? 1 : 0, scratch);
+      const target = to + s * m * n * bytes;
+      kernel(m, k, n, from, rowA, columnA, by, rowB, columnB, target, accumulate ? target : nowhere, scratch);
     }
     deliver(out, to);
   };

@@ -9,6 +9,9 @@ import { acquireChunk, memoryView, releaseChunk, type Chunk } from "../memory.js
 import { currentRegion, heap, type Region } from "../region.js";
 import { arrayOf, type Owned, type Tensor } from "../tensor.js";
 
+/** In place of the address of an operand or a result that is left out; 0 is an address like any other. */
+export const nowhere = -1;
+
 /** Memory that is handed out block by block and taken back as a whole. */
 const createArena = () => {
   const chunks: Chunk[] = [];
