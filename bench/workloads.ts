@@ -6,6 +6,7 @@
  * W. H. Press et al., Numerical Recipes in C, 2nd ed., 1992, section 7.1: "quick and dirty", and so in every language the same.
  */
 import { affine as affineMap, leavesOf, tensor, type Dtype, type FusedActivation, type Tensor } from "@dydt/tensor";
+import { adaptive, stepCoefficients } from "@dydt/ode";
 
 /** A stream of numbers from 0 to 1. */
 export type Stream = () => number;
@@ -15,6 +16,10 @@ export const lcg = (seed: number): Stream => {
   let x = seed >>> 0;
   return () => (x = (Math.imul(1664525, x) + 1013904223) >>> 0) / 4294967296;
 };
+
+/** Steps as in the programs that the values come from: the length answers to the last error alone, so that all take the same number. */
+export const controlled = (tolerances: { readonly rtol: number; readonly atol: number }) =>
+  adaptive({ ...tolerances, coefficients: stepCoefficients.integral });
 
 /** An affine map y = x W + b. */
 export interface Layer {

@@ -5,8 +5,8 @@
  *   loss ½ Σ y(1)² / batch, differentiated with respect to the parameters and y(0)
  */
 import { broadcastTo, concat, type Dtype, type Tensor } from "@dydt/tensor";
-import { adaptive, dopri5, solve } from "@dydt/ode";
-import { affine, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
+import { dopri5, solve } from "@dydt/ode";
+import { affine, controlled, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
 import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** What the loss is differentiated with respect to. */
@@ -43,7 +43,7 @@ export const digits = ({ batch, gain }: DigitsCase, dtype: Dtype, adjoint = step
     parameters: { inner, outer, y0: drawState(batch, 784, dtype) },
     loss: ({ inner, outer, y0 }) => {
       const field = (t: Tensor, y: Tensor): Tensor => affine(outer, withTime(t, affine(inner, withTime(t, y), "tanh")), "tanh");
-      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }), adjoint });
+      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: controlled({ rtol: 1e-5, atol: 1e-5 }), adjoint });
       return y1
         .square()
         .sum()

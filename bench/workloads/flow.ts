@@ -8,8 +8,8 @@
  */
 import { broadcastTo, concat, tensor, zeros, type Dtype, type FusedActivation, type Tensor } from "@dydt/tensor";
 import { pushforward } from "@dydt/autodiff";
-import { adaptive, dopri5, solve } from "@dydt/ode";
-import { affine, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
+import { dopri5, solve } from "@dydt/ode";
+import { affine, controlled, drawLayer, drawState, lcg, type CheckValues, type Layer } from "../workloads.js";
 import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** Activations for which there are values to be reproduced. */
@@ -53,7 +53,7 @@ export const flow = ({ activation }: FlowCase, dtype: Dtype, adjoint = stepsAdjo
         const trace = tangents[0].slice([null, [0, 1]]).add(tangents[1].slice([null, [1, 2]]));
         return { z: value, l: trace.reshape([batch]).neg() };
       };
-      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ rtol: 1e-5, atol: 1e-5 }), adjoint });
+      const { y1 } = solve(field, y0, { t0: 0, t1: 1, solver: dopri5(), controller: controlled({ rtol: 1e-5, atol: 1e-5 }), adjoint });
       const logNormal = y1.z
         .square()
         .sum({ axis: 1 })

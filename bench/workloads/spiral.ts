@@ -7,8 +7,8 @@
  * The example of R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, as its authors published it.
  */
 import { scope, stack, tensor, zeros, type Dtype, type Tensor } from "@dydt/tensor";
-import { adaptive, dopri5, grid, rk4, solve } from "@dydt/ode";
-import { affine, lcg, type CheckValues, type Layer } from "../workloads.js";
+import { dopri5, grid, rk4, solve } from "@dydt/ode";
+import { affine, controlled, lcg, type CheckValues, type Layer } from "../workloads.js";
 import { stepsAdjoints, type Differentiable } from "./gradient-run.js";
 
 /** Parameters of the field. */
@@ -67,7 +67,7 @@ export const spiralData = (dtype: Dtype): { readonly starts: Tensor; readonly tr
       t1: 25,
       saveAt,
       solver: dopri5(),
-      controller: adaptive({ rtol: 1e-9, atol: 1e-11 }),
+      controller: controlled({ rtol: 1e-9, atol: 1e-11 }),
     });
     const pointOf = (piece: number, i: number): Tensor => ys.at(7 + 48 * piece + i);
     const row = (i: number): Tensor => stack(Array.from({ length: pieces }, (_, piece) => pointOf(piece, i)));
@@ -88,7 +88,7 @@ export const spiral = (
   const statesOf = (field: ReturnType<typeof spiralField>): Tensor =>
     how === "rk4"
       ? solve(field, data.starts, { ...span, solver: rk4(), controller: grid(times) }).ys
-      : solve(field, data.starts, { ...span, solver: dopri5(), controller: adaptive(tolerances) }).ys;
+      : solve(field, data.starts, { ...span, solver: dopri5(), controller: controlled(tolerances) }).ys;
   return {
     parameters: spiralParameters(dtype),
     loss: (parameters) => statesOf(spiralField(parameters)).sub(data.truth).abs().mean(),

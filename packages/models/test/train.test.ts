@@ -124,7 +124,7 @@ describe("training", () => {
     expect(parameters.w.dtype).toBe("float32");
   });
 
-  test("of a neural ODE leaves nothing behind: after 2,000 and after 10,000 iterations the heap is the same", async () => {
+  test("of a neural ODE leaves nothing behind: after 2,000 and after 10,000 iterations the heap is the same", { timeout: 240_000 }, async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
     const sizes: number[] = [];
