@@ -14,23 +14,27 @@ import { lines, range, type Lanes } from "./types.js";
 
 const rowsOfWide = 4;
 
-/** One tile of `rows` × (`vectors` vectors); the rows of what is added to it are ldf bytes apart. */
-const tile = ({ bits, vector, splat }: Lanes, rows: number, vectors: number): string => {
+/**
+ * One tile of `rows` × (`vectors` vectors), the rows of what is added to it ldf bytes apart; or, `inARow`, so many one below the other, each beginning in A `next`
+ * bytes further.
+ */
+const tile = ({ bits, vector, splat }: Lanes, rows: number, vectors: number, inARow: boolean): string => {
   const each = (f: (r: number, q: number) => string): readonly string[] => range(rows).flatMap((r) => range(vectors).map((q) => f(r, q)));
-  const row = (r: number): string => (r === 0 ? "a" : `a${r}`);
   const at = (base: string, step: string, r: number): string => (r === 0 ? base : `${base} + ${step} * ${r}`);
   return lines(
-    `function tile${bits}_${rows}x${vectors}(a: usize, ars: usize, acs: usize, b: usize, brs: usize, k: i32, c: usize, ldc: usize, mode: i32, from: usize, ldf: usize): void {`,
+    `function tile${bits}_${rows}x${vectors}(${inARow ? "count: i32, next: usize, " : ""}a: usize, ars: usize, acs: usize, b: usize, brs: usize, k: i32, c: usize, ldc: usize, mode: i32, from: usize, ldf: usize): void {`,
+    inARow ? `  do {` : [],
     each((r, q) => `  let s${r}_${q} = ${vector}.splat(0);`),
     `  if (mode & CONTINUE) {`,
     each((r, q) => `    s${r}_${q} = v128.load(${at("c", "ldc", r)}, ${16 * q});`),
     `  }`,
-    range(rows - 1).map((r) => `  let a${r + 1}: usize = a + ars * ${r + 1};`),
+    `  let at = b;`,
+    range(rows).map((r) => `  let a${r}: usize = ${at("a", "ars", r)};`),
     `  for (let p = 0; p < k; p++) {`,
-    range(vectors).map((q) => `    const b${q} = v128.load(b, ${16 * q});`),
-    `    b += brs;`,
+    range(vectors).map((q) => `    const b${q} = v128.load(at, ${16 * q});`),
+    `    at += brs;`,
     range(rows).flatMap((r) => [
-      `    const v${r} = ${splat}(${row(r)}); ${row(r)} += acs;`,
+      `    const v${r} = ${splat}(a${r}); a${r} += acs;`,
       ...range(vectors).map((q) => `    s${r}_${q} = ${vector}.add(s${r}_${q}, ${vector}.mul(v${r}, b${q}));`),
     ]),
     `  }`,
@@ -38,6 +42,7 @@ const tile = ({ bits, vector, splat }: Lanes, rows: number, vectors: number): st
     each((r, q) => `    s${r}_${q} = ${vector}.add(v128.load(${at("from", "ldf", r)}, ${16 * q}), s${r}_${q});`),
     `  }`,
     each((r, q) => `  v128.store(${at("c", "ldc", r)}, s${r}_${q}, ${16 * q});`),
+    inARow ? [`  a += next; c += ldc * ${rows}; from += ldf * ${rows};`, `  } while (--count);`] : [],
     `}`,
   );
 };
@@ -103,20 +108,22 @@ const packA = ({ bits, scalar, bytes }: Lanes): string =>
 
 const product = (type: Lanes): string => {
   const { bits, lanes, bytes } = type;
-  const call = (rows: number, vectors: number): string =>
-    `tile${bits}_${rows}x${vectors}(a + i * ats, ars, acs, panel, panelStride, k, cj + i * ldc, ldc, mode, fj + i * ldf, ldf)`;
+  const operands = `a + i * ats, ars, acs, panel, panelStride, k, cj + i * ldc, ldc, mode, fj + i * ldf, ldf`;
+  const many = (rows: number, vectors: number): string =>
+    `if (m - i >= ${rows}) { tile${bits}_${rows}x${vectors}((m - i) / ${rows}, ats * ${rows}, ${operands}); i = m - (m - i) % ${rows}; }`;
+  const rest = (vectors: number): string => `switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: tile${bits}_${rows}x${vectors}(${operands}); break;`).join(" ")} }`;
   return lines(
     `/** All rows of one panel; rows i, i + 1, ... of a tile begin at a + i ats. */`,
     `// @ts-ignore: decorator`,
     `@inline function panel${bits}(m: i32, k: i32, a: usize, ats: usize, ars: usize, acs: usize, panel: usize, panelStride: usize, cj: usize, ldc: usize, mode: i32, fj: usize, ldf: usize, wide: bool, packed: bool): void {`,
     `  let i = 0;`,
     `  if (wide) {`,
-    `    for (; i + 4 <= m; i += 4) ${call(4, 2)};`,
-    `    switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: ${call(rows, 2)}; break;`).join(" ")} }`,
+    `    ${many(4, 2)}`,
+    `    ${rest(2)}`,
     `  } else {`,
-    `    if (!packed) for (; i + 8 <= m; i += 8) ${call(8, 1)};`,
-    `    for (; i + 4 <= m; i += 4) ${call(4, 1)};`,
-    `    switch (m - i) { ${[1, 2, 3].map((rows) => `case ${rows}: ${call(rows, 1)}; break;`).join(" ")} }`,
+    `    if (!packed) ${many(8, 1)}`,
+    `    for (; i + 4 <= m; i += 4) tile${bits}_4x1(${operands});`,
+    `    ${rest(1)}`,
     `  }`,
     `}`,
     `export function gemm${bits}(m: i32, k: i32, n: i32, A: usize, ars: usize, acs: usize, B: usize, brs: usize, bcs: usize, C: usize, F: usize, scratch: usize): void {`,
@@ -162,8 +169,8 @@ const product = (type: Lanes): string => {
 export const gemmSource = (type: Lanes): string =>
   lines(
     copyPanel(type),
-    range(rowsOfWide).map((r) => tile(type, r + 1, 2)),
-    [1, 2, 3, 4, 8].map((r) => tile(type, r, 1)),
+    range(rowsOfWide).map((r) => tile(type, r + 1, 2, r + 1 === rowsOfWide)),
+    [1, 2, 3, 4, 8].map((r) => tile(type, r, 1, r === 8)),
     packB(type),
     packA(type),
     product(type),
