@@ -31,16 +31,17 @@ const simpleUnary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => str
     `}`,
   );
 
-/** A loop whose body, which is long, stands in the code once; or, `inPairs`, three times, so that two vectors at a time hide each other's latency. */
-const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, parameter = "", inPairs = false): string =>
+/** A loop whose body, which is long, stands in the code once; or, `inFours`, five times, so that four vectors at a time hide each other's latency. */
+const unary = ({ bits, lanes }: Lanes, name: string, f: (x: string) => string, parameter = "", inFours = false): string =>
   lines(
     `export function ${name}${bits}(n: i32, x: usize, out: usize${parameter}): void {`,
-    inPairs
+    inFours
       ? [
           `  for (; n >= ${4 * lanes}; n -= ${4 * lanes}) {`,
-          `    const v = v128.load(x), w = v128.load(x, 16), v2 = v128.load(x,32), w2 = v128.load(x, 48);`,
-          `    const r = ${f("v")}, q = ${f("w")}, r2 = ${f("v2")}, q2 = ${f("w2")};`,
-          `    v128.store(out, r); v128.store(out, q, 16); v128.store(out, r2,32); v128.store(out, q2, 48); x += 64; out += 64;`,
+          ...range(4).map((q) => `    const v${q} = v128.load(x, ${16 * q});`),
+          ...range(4).map((q) => `    const r${q} = ${f(`v${q}`)};`),
+          ...range(4).map((q) => `    v128.store(out, r${q}, ${16 * q});`),
+          `    x += 64; out += 64;`,
           `  }`,
         ]
       : [],
