@@ -1,6 +1,7 @@
 /**
  * @file The same solve with some eight times as many steps: given ones are cut, and tolerances fall by that power of eight which the error estimate falls by.
  */
+import { power } from "@dydt/tensor";
 import { strictest } from "./adjoints/backward.js";
 import type { Control, Controller, ControlSetup } from "./controller.js";
 import { adaptive } from "./controllers/adaptive.js";
@@ -24,7 +25,7 @@ export const sharpened = <R extends Step>(controller: Controller<R>): Controller
     const control = controller.begin(setup);
     if (control.kind === "grid") return { ...control, times: cut(control.times) };
     const { rtol, atol } = strictest(control.tolerances);
-    const factor = Array.from({ length: setup.errorPower }).reduce<number>((product) => product / pieces, 1);
+    const factor = power(pieces, -setup.errorPower);
     const lowest = least[setup.dtype === "float32" ? "float32" : "float64"];
     const lower = (tolerance: number): number => (tolerance === 0 ? 0 : Math.min(tolerance, Math.max(tolerance * factor, lowest)));
     const sharper = adaptive({ ...(rtol !== undefined && { rtol: lower(rtol) }), ...(atol !== undefined && { atol: lower(atol) }) });

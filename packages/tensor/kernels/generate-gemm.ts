@@ -6,9 +6,9 @@
  * Both operands have a row and a column stride, so transposes are free. Every element, in every tile, is summed in ascending k from 0 by multiplications and
  * additions of the element type; where k is cut into blocks the sum goes on from its stored value, which is exact. So a row has the same bits in any batch.
  *
- * B is read in whole vectors, from a packed panel where its rows are not contiguous or far apart; what lies beyond its last column is read as well, and
- * dropped: a panel of C that is not whole vectors wide is computed in spare memory. A is packed in blocks of 4 rows where walking along its rows would touch another
- * cache line at every k and the block is used for several panels. Sixteen vector registers hold 8 sums, 2 of B and one of A.
+ * B is read in whole vectors, from a packed panel where its rows are not contiguous or far apart; what lies beyond its last column is read as well, and dropped: a
+ * panel of C that is not whole vectors wide is computed in spare memory. A is packed in blocks of 4 rows where walking along its rows would touch another cache line
+ * at every k and the block is used for several panels. Sixteen vector registers hold 8 sums, 2 of B and one of A.
  */
 import { lines, range, type Lanes } from "./types.js";
 

@@ -2,8 +2,9 @@
  * @file The way back through what a solve gave: from output to output, between which the adjoint equation is solved.
  *
  *   λ(t₁) = ȳ₁,  λ(tᵢ⁻) = λ(tᵢ⁺) + ȳᵢ at each save time, and a jump at each event
- *   t̄₁ = ȳ₁ᵀ f(t₁, y₁), where the solve reached t₁;  elsewhere its end is a constant fraction of what its last step lies between, as in a discrete adjoint
- *    t̄ᵢ = ȳᵢᵀ f(tᵢ, yᵢ),  t̄₀ = −λ(t₀⁺)ᵀ f(t₀, y₀)
+ *   t̄₁ = ȳ₁ᵀ f(t₁, y₁),  t̄ᵢ = ȳᵢᵀ f(tᵢ, yᵢ),  t̄₀ = −λ(t₀⁺)ᵀ f(t₀, y₀)
+ *
+ * Where a solve ended before t₁, its end is a constant fraction of what its last step lies between, as in a discrete adjoint, and moves with both.
  */
 import type { Cotangent } from "@dydt/autodiff";
 import { scope, type Tensor } from "@dydt/tensor";

@@ -13,6 +13,7 @@
  * S. McCallum, J. Foster, Efficient, accurate and stable gradients for neural ODEs, arXiv 2410.11648, eq. 5 and 6.
  */
 import { checkOptions, OptionError, weightedSum } from "@dydt/tensor";
+import { requireObject } from "../arguments.js";
 import type { ReversibleSolver, Solver } from "../solver.js";
 import type { EmbeddedStep, Leaves, ReversibleStep, Step } from "../step.js";
 import type { Ode } from "../term.js";
@@ -48,8 +49,7 @@ export const reversible = <R extends Step>(solver: Solver<Ode, R>, options: Reve
   const { coupling = 0.999 } = options;
   if (!(typeof coupling === "number" && coupling > 0 && coupling <= 1))
     throw new OptionError(`reversible got coupling = ${coupling}: a number above 0, at most 1, is needed`);
-  if (typeof solver !== "object" || solver === null || !("step" in solver))
-    throw new OptionError(`reversible got ${typeof solver}: pass a solver such as rk4()`);
+  requireObject("reversible", solver, "step", "a solver such as rk4()");
   if (solver.carries === "state")
     throw new OptionError(`reversible got ${solver.name}, which carries a state from step to step: a one-step method such as rk4() is needed`);
   const through = (term: Ode, from: Time, to: Time, y: Leaves): R => solver.step(term, from, to, y, solver.start(term, from, y));
