@@ -165,6 +165,26 @@ describe("powers", () => {
   });
 });
 
+describe("the second derivative, reverse over reverse and forward over reverse,", () => {
+  const seconds = (f: (x: Tensor) => Tensor, x: number): readonly number[] => [
+    gradient((z: Tensor) => gradient(f)(z).add(0))(tensor(x)).item(),
+    hessianVectorProduct(f, tensor(x), tensor(1)).item(),
+  ];
+
+  test("of 1/x is ±∞ where it overflows, as that of a quotient and a power", () => {
+    for (const x of [0, 1e-310, 1e-200, 1e-120])
+      for (const f of [reciprocal, (z: Tensor) => div(1, z), (z: Tensor) => pow(z, -1)]) {
+        expect(seconds(f, x)).toEqual([Infinity, Infinity]);
+        expect(seconds(f, -x)).toEqual([-Infinity, -Infinity]);
+      }
+    expect(seconds(reciprocal, 2)).toEqual([0.25, 0.25]);
+  });
+
+  test("of a power is finite where the power and its slope overflow, whatever holds the exponent", () => {
+    for (const p of [3, tensor(3)]) for (const second of seconds((z) => pow(z, p), 1e154)) expect(second / 6e154).toBeCloseTo(1, 12);
+  });
+});
+
 test("no terms have inner products of slope 0", () => {
   const { value, pullback } = vjp((g: Tensor) => innerProducts(g, []), tensor([1, 2]));
   expect(value.shape).toEqual([0]);
@@ -174,6 +194,11 @@ test("no terms have inner products of slope 0", () => {
 test("no elements have a softmax and a logsumexp with empty gradients", () => {
   expect(gradient((x: Tensor) => softmax(x).sum())(zeros([2, 0])).shape).toEqual([2, 0]);
   expect(gradient((x: Tensor) => logsumexp(x, { axis: 1 }).sum())(zeros([2, 0])).shape).toEqual([2, 0]);
+  for (const along of [
+    jvp((x: Tensor) => logsumexp(x), zeros([0]), zeros([0])).tangent,
+    ...taylor((x: Tensor) => logsumexp(x), zeros([0]), [zeros([0])]).coefficients,
+  ])
+    expect(along.item()).toBe(0);
 });
 
 test("an infinity that was put in passes the checks, whatever its slope", () => {

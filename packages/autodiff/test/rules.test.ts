@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { activeRecorders, OptionError, primitive, ShapeError, tensor, type Tensor } from "@dydt/tensor";
-import { checkGradients, checkpoint, defineVjp, gradient, MissingRuleError, MutationError, setChecks, vjp } from "@dydt/autodiff";
+import {
+  activeRecorders, concat, gather, OptionError, primitive, ShapeError, slice, stack, take, tensor, weightedSum, type Tensor,
+} from "@dydt/tensor"; // prettier-ignore
+import { checkGradients, checkpoint, defineVjp, gradient, jvp, MissingRuleError, MutationError, setChecks, vjp } from "@dydt/autodiff";
 import { expectClose } from "../../../scripts/expect-close.js";
 
 const cubed = (x: Tensor): Tensor => x.mul(x).mul(x);
@@ -110,6 +112,52 @@ describe("a primitive of one's own", () => {
     );
     const slope = gradient(([a, b]: readonly [Tensor, Tensor]) => first(a, b).sum())([tensor([1]), tensor([2])]);
     expect(slope.map((g) => g.toArray())).toEqual([[1], [0]]);
+  });
+});
+
+describe("a list that is changed after an operation read it does not change its derivative:", () => {
+  type Step = (x: Tensor, i: number) => Tensor;
+  const indices = [0];
+  const ranges: [number, number][] = [[0, 1]];
+  const axes = [0, 1];
+  const options = { axis: [0] };
+  const weights = [0];
+  const list: Tensor[] = [];
+  test.each<readonly [name: string, step: Step]>([
+    ["indices", (x, i) => ((indices[0] = i), take(x, indices))],
+    ["nested indices", (x, i) => ((indices[0] = i), gather(x, [indices, [0]], 1))],
+    ["ranges", (x, i) => (ranges[0]!.splice(0, 2, i, i + 1), slice(x, ranges))],
+    [
+      "axes",
+      (x, i) => (
+        axes.splice(0, 2, i, 1 - i),
+        x.transpose(axes).mul(
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+        )
+      ),
+    ],
+    ["options", (x, i) => ((options.axis[0] = i), x.sum(options).mul(tensor([1, 10])))],
+    ["weights", (x, i) => ((weights[0] = i + 1), weightedSum(null, weights, [x]))],
+    ["tensors, one more each time", (x, i) => (list.push(x.mul(i + 1)), stack(list))],
+    ["tensors, others each time", (x, i) => ((list[0] = x.mul(i + 1)), concat(list))],
+  ])("%s", (_, step) => {
+    const x = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    const total = (z: Tensor): Tensor => [0, 1].map((i) => step(z, i).sum()).reduce((a, b) => a.add(b));
+    const slope = gradient(total)(x);
+    list.length = 0;
+    [0, 1].forEach((row) =>
+      [0, 1].forEach((column) => {
+        const along = tensor([0, 1].map((r) => [0, 1].map((c) => Number(r === row && c === column))));
+        expect(slope.at(row).at(column).item()).toBe(jvp(total, x, along).tangent.item());
+        list.length = 0;
+      }),
+    );
   });
 });
 

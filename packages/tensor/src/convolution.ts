@@ -18,7 +18,7 @@ import { primitive, type Primitive } from "./primitive.js";
 import { heap } from "./region.js";
 import { withRules } from "./rule.js";
 import { formatShape } from "./shape.js";
-import { alias, allocate, arrayOf, recycle, type Tensor } from "./tensor.js";
+import { alias, allocate, arrayOf, recycle, requireTensor, type Tensor } from "./tensor.js";
 import { windowOf, within, type Padding, type Pair, type Window } from "./window.js";
 
 /** A window, and how the channels are grouped. */
@@ -183,6 +183,8 @@ export interface Conv2dOptions {
 export const conv2d = (x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor => {
   checkOptions("conv2d", options, ["stride", "padding", "dilation", "groups"]);
   const { stride = 1, padding = "valid", dilation = 1, groups = 1 } = options;
+  requireTensor("conv2d", x);
+  requireTensor("conv2d", weight);
   commonDtype("conv2d", x.dtype, weight.dtype);
   if (x.dtype !== weight.dtype || !isFloat(x.dtype))
     throw new DtypeError(`conv2d needs two tensors of one float type, got ${x.dtype} and ${weight.dtype}: convert with cast`);

@@ -90,7 +90,7 @@ const filled = (shape: Shape, dtype: Dtype, size: number, fill: (array: TypedArr
 };
 
 /** @throws DtypeError for a number that int32 cannot hold; fractions are cut off. */
-const requireIntegers = (op: string, dtype: Dtype, values: ArrayLike<number>): void => {
+export const requireIntegers = (op: string, dtype: Dtype, values: ArrayLike<number>): void => {
   if (dtype !== "int32" || values instanceof Int32Array) return;
   for (let i = 0; i < values.length; i++)
     if (!(Math.abs(Math.trunc(values[i]!) + 0.5) < 2147483648))
@@ -139,9 +139,9 @@ export const eye = (n: number, options?: FillOptions): Tensor => {
  */
 export const linspace = (start: number, stop: number, count: number, options?: FillOptions): Tensor => {
   const dtype = dtypeOf("linspace", options);
-  const array = allocateArray(dtype, sizeOf(checkShape("linspace", [count])));
+  const array = allocateArray("float64", sizeOf(checkShape("linspace", [count])));
   for (let i = 0; i < count; i++) array[i] = i === count - 1 && count > 1 ? stop : start + ((stop - start) * i) / Math.max(1, count - 1);
-  return wrap(array, [count], dtype);
+  return tensor(array, { dtype });
 };
 
 /**
@@ -154,7 +154,7 @@ export const arange = (start: number, stop?: number, step = 1, options?: FillOpt
   if (step === 0 || !Number.isFinite(step)) throw new OptionError(`arange got step ${step}: a finite number that is not 0 is needed`);
   const [first, end] = stop === undefined ? [0, start] : [start, stop];
   const count = Math.max(0, Math.ceil((end - first) / step));
-  const array = allocateArray(dtype, sizeOf(checkShape("arange", [count])));
+  const array = allocateArray("float64", sizeOf(checkShape("arange", [count])));
   for (let i = 0; i < count; i++) array[i] = first + i * step;
-  return wrap(array, [count], dtype);
+  return tensor(array, { dtype });
 };

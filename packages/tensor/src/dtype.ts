@@ -1,7 +1,7 @@
 /**
  * @file Element types: float64 (the default), float32 (training), int32 (indices), bool (masks, one byte an element).
  */
-import { DtypeError } from "./errors.js";
+import { DtypeError, MemoryError } from "./errors.js";
 
 /** The element type of a tensor. */
 export type Dtype = "float64" | "float32" | "int32" | "bool";
@@ -16,20 +16,26 @@ export const bytesPerElement: Readonly<Record<Dtype, number>> = { float64: 8, fl
 export const unknownDtype = (what: string, dtype: unknown): DtypeError =>
   new DtypeError(`${what} got the element type ${String(dtype)}: ${Object.keys(bytesPerElement).join(", ")} are known`);
 
-/** A typed array of zeros. @throws DtypeError for the name of no element type. */
+/** A typed array of zeros. @throws DtypeError for the name of no element type; MemoryError where there is no room, with the bytes asked for. */
 export const allocateArray = (dtype: Dtype, size: number): TypedArray => {
-  switch (dtype) {
-    case "float64":
-      return new Float64Array(size);
-    case "float32":
-      return new Float32Array(size);
-    case "int32":
-      return new Int32Array(size);
-    case "bool":
-      return new Uint8Array(size);
-    default:
-      throw unknownDtype("a tensor", dtype);
+  try {
+    switch (dtype) {
+      case "float64":
+        return new Float64Array(size);
+      case "float32":
+        return new Float32Array(size);
+      case "int32":
+        return new Int32Array(size);
+      case "bool":
+        return new Uint8Array(size);
+    }
+  } catch (cause) {
+    throw new MemoryError(
+      `a tensor of ${size} elements asked for ${size * bytesPerElement[dtype]} bytes, which are not to be had: use smaller ones`,
+      { cause },
+    );
   }
+  throw unknownDtype("a tensor", dtype);
 };
 
 /** Whether derivatives exist for this element type. */

@@ -3,12 +3,13 @@
  */
 import { kernels } from "./backend/active.js";
 import type { BinaryOp, Comparison, UnaryOp } from "./backend/kernels.js";
+import { requireIntegers } from "./create.js";
 import { bytesPerElement, commonDtype, isFloat, unknownDtype, type Dtype } from "./dtype.js";
 import { DtypeError, OptionError } from "./errors.js";
 import { checkOptions } from "./options.js";
 import { primitive } from "./primitive.js";
 import { broadcastShapes } from "./shape.js";
-import { allocate, arrayOf, isTensor, requireTensor, wrap, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, elementsOf, isTensor, requireTensor, wrap, type Tensor } from "./tensor.js";
 
 /** A tensor, or a number that adapts to the tensor beside it. */
 export type Operand = Tensor | number;
@@ -58,9 +59,9 @@ export const expm1 = floatType("expm1");
 export const log = floatType("log");
 /** ln(1 + x), exact for small x. */
 export const log1p = floatType("log1p");
-/** sin x. */
+/** sin x, to 1 ulp for |x| < 1.6e6; beyond, that of an argument within a few ulp of x, and from about 2⁵⁰ on any number of [−1, 1]. */
 export const sin = floatType("sin");
-/** cos x. */
+/** cos x, as exact as {@link sin}. */
 export const cos = floatType("cos");
 /** Hyperbolic tangent. */
 export const tanh = floatType("tanh");
@@ -193,10 +194,12 @@ export const where = primitive("where", (condition: Tensor, a: Operand, b: Opera
  * Converts the element type. Floats are rounded, integers truncated, bool means "not zero".
  *
  * @param dtype - the type wanted; equal types are copied.
- * @throws DtypeError for the name of no element type.
+ * @throws DtypeError for the name of no element type, and for numbers that int32 cannot hold.
  */
 export const cast = primitive("cast", (x: Tensor, dtype: Dtype): Tensor => {
+  requireTensor("cast", x);
   if (!Object.hasOwn(bytesPerElement, dtype)) throw unknownDtype("cast", dtype);
+  requireIntegers("cast", dtype, elementsOf(x));
   const out = allocate(x.shape, dtype);
   const to = arrayOf(out);
   const from = arrayOf(x);
@@ -212,6 +215,7 @@ export const cast = primitive("cast", (x: Tensor, dtype: Dtype): Tensor => {
  * the integers do not bound.
  */
 export const clip = (x: Tensor, lower: number, upper: number): Tensor => {
+  requireTensor("clip", x);
   if (!(lower <= upper)) throw new OptionError(`clip needs lower <= upper, got ${lower} and ${upper}`);
   const [low, high] = isFloat(x.dtype) ? [lower, upper] : [Math.max(lower, lowest), Math.min(upper, highest)];
   adapted("clip", x.dtype, low);

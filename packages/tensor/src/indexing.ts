@@ -12,7 +12,7 @@ import { primitive } from "./primitive.js";
 import { withRules } from "./rule.js";
 import { blocksOf, checkShape, formatShape, normalizeAxis, sameShape, stridesOf, type Shape } from "./shape.js";
 import { copyRun } from "./strided.js";
-import { allocate, arrayOf, elementsOf, isTensor, type NestedArray, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, elementsOf, isTensor, requireTensor, type NestedArray, type Tensor } from "./tensor.js";
 import { dtypeOf, tensor, type FillOptions } from "./create.js";
 
 /** Positions along an axis: an int32 tensor, or whole numbers nested to any depth. */
@@ -51,6 +51,7 @@ const positionsOf = (op: string, indices: Indices, length: number, wraps = true)
  * expectClose(take(x, 1, 1), [2, 4, 6]);
  */
 export const take = primitive("take", (x: Tensor, indices: Indices, axis: number = 0): Tensor => {
+  requireTensor("take", x);
   const which = normalizeAxis("take", axis, x.rank);
   const { outer, length, inner } = blocksOf(x.shape, which);
   const { shape, at } = positionsOf("take", indices, length);
@@ -118,6 +119,7 @@ const elementsAt = (op: string, shape: Shape, index: Indices, axis: number): Pos
  * expectClose(gather(x, argMax(x, { axis: 1, keepDims: true }), 1), [[7], [9]]);
  */
 export const gather = primitive("gather", (x: Tensor, index: Indices, axis: number): Tensor => {
+  requireTensor("gather", x);
   const { shape, at } = elementsAt("gather", x.shape, index, axis);
   const out = allocate(shape, x.dtype);
   const to = arrayOf(out);
@@ -136,6 +138,8 @@ export const gather = primitive("gather", (x: Tensor, index: Indices, axis: numb
  * expectClose(scatterAdd(zeros([3]), [0, 2, 0], tensor([1, 2, 4]), 0), [5, 0, 2]);
  */
 export const scatterAdd = primitive("scatterAdd", (x: Tensor, index: Indices, updates: Tensor, axis: number): Tensor => {
+  requireTensor("scatterAdd", x);
+  requireTensor("scatterAdd", updates);
   if (x.dtype !== updates.dtype || x.dtype === "bool")
     throw new DtypeError(`scatterAdd got ${x.dtype} and updates of type ${updates.dtype}: it adds numbers of one type, see cast`);
   const { shape, at } = elementsAt("scatterAdd", x.shape, index, axis);

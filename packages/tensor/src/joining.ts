@@ -6,7 +6,7 @@ import { primitive } from "./primitive.js";
 import { checkShape, formatShape, normalizeAxis, requireList, sameShape, sizeOf } from "./shape.js";
 import { slice, type Range } from "./slicing.js";
 import { copyRun } from "./strided.js";
-import { allocate, arrayOf, requireTensors, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensor, requireTensors, type Tensor } from "./tensor.js";
 
 /** Puts the elements of x, `run` at a time, into `out` at places `step` apart. */
 const placeRuns = (x: Tensor, run: number, out: Tensor, start: number, step: number): void => {
@@ -74,6 +74,7 @@ export const stack = primitive("stack", (list: readonly Tensor[], axis: number =
  * @throws ShapeError when the lengths do not add up.
  */
 export const split = (x: Tensor, lengths: readonly number[], axis = 0): readonly Tensor[] => {
+  requireTensor("split", x);
   const which = normalizeAxis("split", axis, x.rank);
   requireList("split", lengths, "split(x, [2, 3])");
   const total = lengths.reduce((sum, length) => sum + length, 0);

@@ -63,7 +63,6 @@ export const matrixProduct = primitive("matmul", (a: Tensor, b: Tensor, transpos
  * expectClose(matmul(tensor([[1, 2], [3, 4]]), tensor([1, 1])), [3, 7]);
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => {
-  if (a.rank === 2 && b.rank === 2) return matrixProduct(a, b);
   requireTensor("matmul", a);
   requireTensor("matmul", b);
   if (a.rank === 0 || b.rank === 0)

@@ -2,7 +2,7 @@
  * @file The one linear memory that regions allocate in.
  *
  * A WebAssembly.Memory grows but never moves a byte offset, so growth changes no tensor: only the typed-array views below are made anew.
- * Chunks are powers of two of at least 64 KiB, kept in free lists by size.
+ * Chunks are powers of two of at least 64 KiB, kept in free lists by size; where such a one has no room any more, they are what is needed, or what is free.
  */
 import { MemoryError } from "./errors.js";
 import type { Dtype, TypedArray } from "./dtype.js";
@@ -63,11 +63,16 @@ export const memoryView = (dtype: Dtype): TypedArray =>
 /**
  * A chunk of at least `bytes` bytes, contents undefined.
  *
+ * @param wished - bytes that it has where there is room for them.
  * @throws MemoryError when the memory cannot grow so far, with the bytes asked for.
  */
-export const acquireChunk = (bytes: number): Chunk => {
+export const acquireChunk = (bytes: number, wished = bytes): Chunk => {
   let size = pageBytes;
-  while (size < bytes) size *= 2;
+  while (size < Math.max(bytes, wished)) size *= 2;
+  if (top + size + overreadBytes > maximumPages * pageBytes) {
+    const lengths = [...free.keys()].filter((length) => length >= bytes && free.get(length)!.length > 0);
+    size = lengths.length > 0 ? Math.min(...lengths) : Math.ceil(bytes / pageBytes) * pageBytes;
+  }
   const reusable = free.get(size)?.pop();
   if (reusable !== undefined) return reusable;
   const end = top + size;

@@ -42,7 +42,7 @@ export const reshape = primitive("reshape", (x: Tensor, shape: Shape): Tensor =>
   requireList("reshape", shape, "reshape(x, [2, -1])");
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
-  const full = unknown < 0 ? shape : shape.map((length, i) => (i === unknown ? x.size / known : length));
+  const full = shape.map((length, i) => (i === unknown ? x.size / known : length));
   if (shape.filter((length) => length === -1).length > 1 || full.some((length) => !Number.isInteger(length) || length < 0) || sizeOf(full) !== x.size)
     throw new ShapeError(`reshape got ${formatShape(x.shape)} with ${x.size} elements, which do not fill ${formatShape(shape)}`);
   return alias(x, full);
@@ -85,6 +85,7 @@ const elementIndex = (op: string, shape: Shape, i: number): number => {
  * @throws ShapeError when there is no such element.
  */
 export const at = primitive("at", (x: Tensor, i: number): Tensor => {
+  requireTensor("at", x);
   if (x.rank === 0) throw new ShapeError("at() needs at least one axis, but this tensor is a single number: use item()");
   const index = elementIndex("at", x.shape, i);
   const shape = x.shape.slice(1);
@@ -115,7 +116,7 @@ export const broadcastTo = primitive("broadcastTo", (x: Tensor, shape: Shape): T
   requireList("broadcastTo", shape, "broadcastTo(x, [2, 3])");
   if (!sameShape(broadcastShapes("broadcastTo", x.shape, checkShape("broadcastTo", shape)), shape))
     throw new ShapeError(`broadcastTo cannot make ${formatShape(shape)} of ${formatShape(x.shape)}: an axis would shrink`);
-  const out = allocate(shape, x.dtype);
+  const out = allocate([...shape], x.dtype);
   if (out.size === 0) return out;
   if (x.size === 1) arrayOf(out).fill(arrayOf(x)[x.offset]!, out.offset, out.offset + out.size);
   else copyStrided(shape, x, { strides: broadcastStrides(x.shape, shape), start: 0 }, out, { strides: stridesOf(shape), start: 0 });

@@ -11,7 +11,7 @@ import { reshape } from "./movement.js";
 import { checkOptions } from "./options.js";
 import { mean } from "./reduce.js";
 import { formatShape, normalizeAxes } from "./shape.js";
-import type { Tensor } from "./tensor.js";
+import { requireTensor, type Tensor } from "./tensor.js";
 
 /** Options of {@link layerNormalize} and {@link groupNormalize}. */
 export interface NormalizeOptions {
@@ -42,6 +42,7 @@ const affinely = (x: Tensor, scale: Tensor | undefined, shift: Tensor | undefine
  */
 export const layerNormalize = (x: Tensor, options: NormalizeOptions & { readonly axis?: number | readonly number[] } = {}): Tensor => {
   checkOptions("layerNormalize", options, ["axis", "scale", "shift", "epsilon"]);
+  requireTensor("layerNormalize", x);
   const { axis = -1, scale, shift, epsilon = 1e-5 } = options;
   return affinely(normalized(x, normalizeAxes("layerNormalize", axis, x.rank), epsilon), scale, shift);
 };
@@ -59,6 +60,7 @@ export const layerNormalize = (x: Tensor, options: NormalizeOptions & { readonly
 export const groupNormalize = (x: Tensor, groups: number, options: NormalizeOptions = {}): Tensor => {
   checkOptions("groupNormalize", options, ["scale", "shift", "epsilon"]);
   const { scale, shift, epsilon = 1e-5 } = options;
+  requireTensor("groupNormalize", x);
   const [batch, channels, ...space] = x.shape;
   if (channels === undefined || !Number.isInteger(groups) || groups < 1 || channels % groups !== 0)
     throw new ShapeError(

@@ -7,7 +7,7 @@ import { checkOptions } from "./options.js";
 import { primitive, type Primitive } from "./primitive.js";
 import { withRules } from "./rule.js";
 import { formatShape, sizeOf } from "./shape.js";
-import { allocate, arrayOf, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 import { windowOf, within, type Padding, type Pair, type Window } from "./window.js";
 
 /** Visits each pair of an element of an image and a place whose window holds it, window elements in row-major order. */
@@ -76,6 +76,7 @@ export interface PoolOptions {
 export const averagePool = (x: Tensor, size: Pair, options: PoolOptions = {}): Tensor => {
   checkOptions("averagePool", options, ["stride", "padding"]);
   const { stride = size, padding = "valid" } = options;
+  requireTensor("averagePool", x);
   if (x.rank < 2) throw new ShapeError(`averagePool got shape ${formatShape(x.shape)}: [..., height, width] is needed`);
   if (!isFloat(x.dtype)) throw new DtypeError(`averagePool got ${x.dtype}: convert it with cast(x, "float64")`);
   return poolMeans(x, windowOf("averagePool", [x.shape[x.rank - 2]!, x.shape[x.rank - 1]!], size, { stride, padding, dilation: 1 }));

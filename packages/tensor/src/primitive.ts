@@ -3,7 +3,7 @@
  *
  * Nothing here knows of derivatives: their rules are tables beside the tape, keyed by the primitive itself, or carried by the primitive (rule.ts).
  */
-import { activeRecorders, exchangeRecorders, noRecorders, type Operation } from "./recorder.js";
+import { activeRecorders, exchangeRecorders, isRetained, noRecorders, type Operation } from "./recorder.js";
 import { OptionError } from "./errors.js";
 import { isTensor, type Tensor } from "./tensor.js";
 
@@ -47,6 +47,16 @@ const unwatched = <A extends readonly unknown[]>(forward: (...args: A) => Tensor
   }
 };
 
+/** Copies the lists and records among some arguments: their owner may change them before a recorder reads them again. */
+const copyLists = (args: unknown[]): unknown[] => {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as object | null | undefined;
+    if (Array.isArray(arg)) args[i] = copyLists(arg.slice());
+    else if (arg?.constructor === Object) args[i] = Object.fromEntries(copyLists(Object.entries(arg)) as [string, unknown][]);
+  }
+  return args;
+};
+
 /** What a primitive computed, marked with its name. @throws OptionError for what is no tensor. */
 const named = (name: string, output: Tensor): Tensor => {
   if (!isTensor(output)) throw new OptionError(`the primitive ${name} returned ${typeof output} in the place of a tensor`);
@@ -76,6 +86,7 @@ export const primitive = /* @__NO_SIDE_EFFECTS__ */ <A extends readonly unknown[
     }
     const output = named(name, unwatched(forward, args));
     if (inspector !== null) inspector(apply as unknown as Primitive<A>, args, output);
+    if (isRetained()) copyLists(args as unknown as unknown[]);
     for (let i = 0; i < recorders.length; i++) recorders[i]!.record(apply as unknown as Primitive<A>, args, output);
     return output;
   };

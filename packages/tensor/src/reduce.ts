@@ -76,13 +76,13 @@ export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   return div(sum(floating("mean", x), options), countOf("mean", x, options));
 };
 
-/** Mean square deviation from the mean, divided by n - correction (default 0). */
+/** Mean square deviation from the mean, divided by n - correction (default 0), or by 0 where that is negative, as in NumPy. */
 export const variance = (x: Tensor, given: ReduceOptions & { readonly correction?: number } = {}): Tensor => {
   checkOptions("variance", given, ["axis", "keepDims", "correction"]);
   const { correction = 0, keepDims = false, ...options } = given;
   const values = floating("variance", x);
   const deviation = sub(values, mean(values, { ...options, keepDims: true }));
-  return div(sum(square(deviation), { ...options, keepDims }), countOf("variance", x, options) - correction);
+  return div(sum(square(deviation), { ...options, keepDims }), Math.max(countOf("variance", x, options) - correction, 0));
 };
 
 /** The Euclidean norm √Σx²; with `order` 1 Σ|x|, with Infinity max|x|. The derivative at 0 is 0. */
@@ -111,13 +111,12 @@ export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor => {
   checkOptions("logsumexp", options, known);
   const values = floating("logsumexp", x);
   const axes = normalizeAxes("logsumexp", options.axis, x.rank);
-  if (x.size === 0) return log(sum(exp(values), options));
-  const top = stopGradient(max(values, { ...options, keepDims: true }));
-  const shift = where(isFinite(top), top, 0);
+  const finite = (top: Tensor): Tensor => where(isFinite(top), top, 0);
+  const shift = x.size === 0 ? 0 : finite(stopGradient(max(values, { ...options, keepDims: true })));
   const total = sum(exp(sub(values, shift)), { ...options, keepDims: true });
   const vanishes = equal(total, 0);
   const kept = where(vanishes, -Infinity, add(log(where(vanishes, 1, total)), shift));
-  if (options.keepDims === true) return kept;
+  if (options.keepDims) return kept;
   return reshape(kept, x.shape.filter((_, i) => !axes.includes(i))); // prettier-ignore
 };
 

@@ -50,7 +50,8 @@ export const closeWithOwner = (owner: object, region: Region): void => {
   forgotten.register(owner, region);
 };
 
-const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
+/** The bytes of a whole number of blocks of 16. */
+export const aligned = (bytes: number): number => Math.ceil(bytes / 16) * 16;
 
 /** A region of its own in the linear memory. */
 export const createRegion = (kind: "step" | "tape" | "store"): Region => {
@@ -63,7 +64,7 @@ export const createRegion = (kind: "step" | "tape" | "store"): Region => {
 
   const nextChunk = (bytes: number): void => {
     while (++index < chunks.length) if (chunks[index]!.bytes >= bytes) break;
-    if (index >= chunks.length) chunks.push(acquireChunk(Math.max(bytes, chunks.length === 0 ? 0 : chunks[chunks.length - 1]!.bytes * 2)));
+    if (index >= chunks.length) chunks.push(acquireChunk(bytes, chunks.length === 0 ? 0 : chunks[chunks.length - 1]!.bytes * 2));
     position = chunks[index]!.offset;
     end = position + chunks[index]!.bytes;
   };

@@ -3,7 +3,7 @@
  */
 import { primitive } from "./primitive.js";
 import { blocksOf, normalizeAxis } from "./shape.js";
-import { allocate, arrayOf, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 
 /**
  * Running sums along an axis, those of floats in float64.
@@ -16,6 +16,7 @@ import { allocate, arrayOf, type Tensor } from "./tensor.js";
  * expectClose(cumsum(tensor([1, 2, 3]), 0, true), [6, 5, 3]);
  */
 export const cumsum = primitive("cumsum", (x: Tensor, axis: number, reverse: boolean = false): Tensor => {
+  requireTensor("cumsum", x);
   const which = normalizeAxis("cumsum", axis, x.rank);
   const out = allocate(x.shape, x.dtype === "bool" ? "int32" : x.dtype);
   const { outer, length, inner } = blocksOf(x.shape, which);

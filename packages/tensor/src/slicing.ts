@@ -7,7 +7,7 @@ import { ShapeError } from "./errors.js";
 import { primitive } from "./primitive.js";
 import { checkShape, formatShape, normalizeAxis, requireList, sameShape, sizeOf, stridesOf, type Shape } from "./shape.js";
 import { copyStrided, type Layout } from "./strided.js";
-import { alias, allocate, arrayOf, type Tensor } from "./tensor.js";
+import { alias, allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 
 /** For one axis: [start, stop, step] as in NumPy, each may be left out; negative counts from the end; null takes all. */
 export type Range = readonly [start?: number | null, stop?: number | null, step?: number] | null;
@@ -58,6 +58,7 @@ const onePiece = (shape: Shape, cuts: readonly Cut[]): number | undefined => {
  * expectClose(slice(tensor([1, 2, 3, 4]), [[1, -1]]), [2, 3]);
  */
 export const slice = primitive("slice", (x: Tensor, ranges: readonly Range[]): Tensor => {
+  requireTensor("slice", x);
   const cuts = cutAll("slice", x.shape, ranges);
   const start = onePiece(x.shape, cuts);
   if (start !== undefined)
@@ -89,6 +90,7 @@ export const embed = primitive("embed", (x: Tensor, shape: Shape, ranges: readon
 
 /** Elements along an axis in reverse order. */
 export const flip = (x: Tensor, axis: number): Tensor => {
+  requireTensor("flip", x);
   const which = normalizeAxis("flip", axis, x.rank);
   return slice(
     x,
@@ -102,6 +104,8 @@ export const flip = (x: Tensor, axis: number): Tensor => {
  * @param widths - per axis, how many zeros before and after.
  */
 export const pad = (x: Tensor, widths: readonly (readonly [before: number, after: number])[]): Tensor => {
+  requireTensor("pad", x);
+  requireList("pad", widths, "pad(x, [[1, 1]]), a pair for each axis");
   if (widths.length !== x.rank || widths.flat().some((width) => !Number.isInteger(width) || width < 0))
     throw new ShapeError(`pad needs ${x.rank} pairs of whole numbers for shape ${formatShape(x.shape)}, got ${JSON.stringify(widths)}`);
   return embed(

@@ -19,7 +19,7 @@ import { broadcastTo, reshape } from "./movement.js";
 import { primitive, type Primitive } from "./primitive.js";
 import { withRules } from "./rule.js";
 import { broadcastShapes, formatShape, sameShape, sizeOf } from "./shape.js";
-import { allocate, arrayOf, type Tensor } from "./tensor.js";
+import { allocate, arrayOf, requireTensor, type Tensor } from "./tensor.js";
 
 /** A linear system has no unique solution: a pivot is exactly zero. */
 export class SingularMatrixError extends DydtError {
@@ -156,6 +156,8 @@ export interface LinearSolveOptions {
  * expectClose(linearSolve(tensor([[0, 2], [4, 1]]), tensor([2, 9])), [2, 1]);
  */
 export const linearSolve = (a: Tensor, b: Tensor, options: LinearSolveOptions = {}): Tensor => {
+  requireTensor("linearSolve", a);
+  requireTensor("linearSolve", b);
   checkOptions("linearSolve", options, ["transposed"]);
   commonDtype("linearSolve", a.dtype, b.dtype);
   if (a.dtype !== b.dtype || !isFloat(a.dtype))

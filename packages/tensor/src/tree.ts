@@ -147,9 +147,10 @@ export const leavesLike = (like: unknown, tree: unknown): readonly Tensor[] => {
  * expectClose(sum.bias, 22);
  */
 export const zipTrees = <T>(f: (...leaves: Tensor[]) => Tensor, first: T, ...others: readonly NoInfer<T>[]): T => {
+  const own = leavesOf(first);
   const columns = others.map((tree) => leavesLike(first, tree));
   return unflatten(
     first,
-    leavesOf(first).map((leaf, i) => f(leaf, ...columns.map((leaves) => leaves[i]!))),
+    own.map((leaf, i) => f(leaf, ...columns.map((leaves) => leaves[i]!))),
   );
 };

@@ -98,6 +98,17 @@ describe("integers", () => {
   });
 });
 
+test("a variance with fewer elements than its correction is none, and never negative", () => {
+  const corrected = (values: readonly number[], correction: number): number => variance(tensor(values), { correction }).item();
+  expect([corrected([1], 1), corrected([1], 2), corrected([], 1), corrected([1, 2], 3), corrected([1, 3], 1.5)]).toEqual([
+    NaN,
+    NaN,
+    NaN,
+    Infinity,
+    4,
+  ]);
+});
+
 describe("no elements", () => {
   test("have an empty softmax, and −∞ as their logsumexp", () => {
     expect(softmax(zeros([2, 0])).shape).toEqual([2, 0]);

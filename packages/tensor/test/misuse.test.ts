@@ -100,10 +100,19 @@ describe("numbers that do not fit are refused", () => {
     ["NaN as int32", () => tensor([1, NaN], { dtype: "int32" }), "tensor got NaN, which int32 cannot hold"],
     ["too large for int32", () => tensor([3e9], { dtype: "int32" }), "tensor got 3000000000, which int32 cannot hold"],
     ["a typed array for int32", () => tensor(Float64Array.of(-2147483649), { dtype: "int32" }), "tensor got -2147483649"],
+    ["NaN cast to int32", () => tensor([NaN]).cast("int32"), "cast got NaN, which int32 cannot hold"],
+    ["a cast of what is too large", () => tensor([1, -3e9]).cast("int32"), "cast got -3000000000, which int32 cannot hold"],
+    ["arange beyond int32", () => call.arange!(2147483647, 2147483649, 1, { dtype: "int32" }), "got 2147483648, which int32 cannot hold"],
+    ["linspace beyond int32", () => call.linspace!(0, 3e9, 3, { dtype: "int32" }), "got 3000000000, which int32 cannot hold"],
     ["full of int32", () => call.full!([2], 2 ** 31, { dtype: "int32" }), "full got 2147483648, which int32 cannot hold"],
   ])("%s", (_name, use, message) => {
     expect(use).toThrow(DtypeError);
     expect(use).toThrow(message);
+  });
+
+  test("masks that are counted up hold zeros and ones", () => {
+    expect(Array.from(dydt.arange(0, 512, 256, { dtype: "bool" }).data)).toEqual([0, 1]);
+    expect(Array.from(dydt.linspace(0, 3, 4, { dtype: "bool" }).data)).toEqual([0, 1, 1, 1]);
   });
 
   test("but the ends of int32 fit, and fractions are cut off", () => {
@@ -128,6 +137,39 @@ describe("numbers that do not fit are refused", () => {
   ])("%s", (_name, use, message) => {
     expect(use).toThrow(OptionError);
     expect(use).toThrow(message);
+  });
+
+  test.each<readonly [name: string, rest: readonly unknown[]]>([
+    ["cast", ["float32"]],
+    ["clip", [0, 1]],
+    ["slice", [[[0, 1]]]],
+    ["flip", [0]],
+    ["pad", [[[1, 1]]]],
+    ["at", [0]],
+    ["split", [[1], 0]],
+    ["take", [[0], 0]],
+    ["gather", [[0], 0]],
+    ["scatterAdd", [[0], tensor([1]), 0]],
+    ["cumsum", [0]],
+    ["matmul", [x]],
+    ["linearSolve", [tensor([1])]],
+    ["conv2d", [dydt.ones([1, 1, 1, 1])]],
+    ["averagePool", [1]],
+    ["layerNormalize", []],
+    ["groupNormalize", [1]],
+  ])("%s of what is no tensor, which is named", (name, rest) => {
+    for (const given of [undefined, null, 1, [[1, 2]], { shape: [2] }]) {
+      expect(() => call[name]!(given, ...rest)).toThrow(OptionError);
+      expect(() => call[name]!(given, ...rest)).toThrow(`${name} needs a tensor, got ${Array.isArray(given) ? "a list" : typeof given}`);
+    }
+  });
+
+  test("zipTrees of what is no tree", () => {
+    for (const given of [undefined, null, 1, { a: null }]) expect(() => call.zipTrees!((a: Tensor) => a, given, { a: x })).toThrow(ShapeError);
+  });
+
+  test("pad of a number of zeros", () => {
+    expect(() => call.pad!(x, 1)).toThrow("pad got 1 where a list belongs: write pad(x, [[1, 1]])");
   });
 
   test.each(["mean", "variance", "norm", "logsumexp", "softmax", "logSoftmax", "reshape", "transpose", "broadcastTo", "stopGradient"])(

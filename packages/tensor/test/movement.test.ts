@@ -194,6 +194,13 @@ describe("joining and cutting", () => {
 });
 
 describe("reshape and at", () => {
+  test("a list of lengths that is changed later changes no tensor", () => {
+    const shape = [2, 3];
+    const made = [tensor([1, 2, 3, 4, 5, 6]).reshape(shape), tensor(1).broadcastTo(shape), zeros(shape)];
+    shape[0] = 9;
+    for (const x of made) expect(x.shape).toEqual([2, 3]);
+  });
+
   test("keep the row-major order and share the memory", () => {
     const x = normals([2, 6], 1);
     expectExactly(reshape(x, [3, 2, 2]), [3, 2, 2], x.data);

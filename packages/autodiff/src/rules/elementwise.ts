@@ -19,7 +19,7 @@ type Product = (safe: <T extends Operand>(one: T) => T | Tensor, times: (a: Tens
  */
 const steepProduct = (a: Tensor, b: Tensor): Tensor => {
   const product = mul(a, b);
-  const finite = isFinite(product);
+  const finite = logicalAnd(isFinite(a), isFinite(b));
   const leads = isFinite(b);
   const [top, other] = [where(finite, 1, where(leads, a, b)), where(finite, 1, where(leads, b, a))];
   const tiny = less(abs(other), product.dtype === "float32" ? 1.1754943508222875e-38 : 2.2250738585072014e-308); // with a reciprocal that overflows: 0 becomes NaN, the others ±∞
@@ -93,7 +93,7 @@ export const elementwiseRules: readonly VjpEntry[] = [
     bySlope((_y, x) => step(x)),
   ),
   vjpEntry(sqrt, (g, y) => absorbing(g, (safe) => div(g, mul(safe(y), 2)))),
-  vjpEntry(reciprocal, (g, y) => absorbing(g, (safe, times) => neg(times(g, times(safe(y), safe(y)))))),
+  vjpEntry(reciprocal, (g, y, x) => absorbing(g, (safe, times) => neg(div(times(g, safe(y)), safe(x))))),
   vjpEntry(exp, (g, y) => absorbing(g, (safe, times) => times(g, safe(y)))),
   vjpEntry(expm1, (g, y) => absorbing(g, (safe, times) => times(g, add(safe(y), 1)))),
   vjpEntry(log, (g, _y, x) => absorbing(g, (safe) => div(g, safe(x)))),

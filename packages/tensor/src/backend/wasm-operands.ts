@@ -6,7 +6,7 @@
  */
 import { bytesPerElement, type Dtype, type TypedArray } from "../dtype.js";
 import { acquireChunk, memoryView, releaseChunk, type Chunk } from "../memory.js";
-import { currentRegion, heap, type Region } from "../region.js";
+import { aligned, currentRegion, heap, type Region } from "../region.js";
 import { arrayOf, type Owned, type Tensor } from "../tensor.js";
 
 /** In place of the address of an operand or a result that is left out; 0 is an address like any other. */
@@ -28,7 +28,7 @@ const createArena = () => {
         end = position + chunk.bytes;
       }
       const address = position;
-      position += (bytes + 15) & ~15;
+      position += aligned(bytes);
       this.used += bytes;
       return address;
     },
