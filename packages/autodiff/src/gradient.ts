@@ -1,7 +1,19 @@
 /**
  * @file Gradients of scalar functions of trees.
  */
-import { copyOut, formatShape, full, inTemporaryRegion, isTensor, OptionError, ShapeError, synchronous, type Tensor } from "@dydt/tensor";
+import {
+  copyOut,
+  DtypeError,
+  formatShape,
+  full,
+  inTemporaryRegion,
+  isFloat,
+  isTensor,
+  OptionError,
+  ShapeError,
+  synchronous,
+  type Tensor,
+} from "@dydt/tensor";
 import { requireFunctionAlone } from "./curried.js";
 import { vjp } from "./vjp.js";
 
@@ -14,6 +26,8 @@ export interface Auxiliary<A> {
 const scalarOf = (value: unknown): Tensor => {
   if (!isTensor(value))
     throw new OptionError(`a function to be differentiated must return a tensor, or { value, auxiliary }, but it returned ${typeof value}`);
+  if (!isFloat(value.dtype))
+    throw new DtypeError(`a gradient needs a function with a float as its value, got ${value.dtype}, which has no derivative`);
   if (value.size !== 1)
     throw new ShapeError(
       `a gradient needs a function with one number as its value, got shape ${formatShape(value.shape)}: sum() it, or use vjp for all its rows`,
@@ -39,7 +53,7 @@ const differentiate = <X, A>(f: (x: X) => Tensor | Auxiliary<A>, x: X): { readon
  *
  * @param f - from a tree of tensors to a tensor of one element.
  * @returns the function x ↦ ∂f/∂x, of the form of x. Cost: about three evaluations of f; all memory but the result is released.
- * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element.
+ * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element, DtypeError when it is no float.
  * @example
  * expectClose(gradient((x: Tensor) => x.square().sum())(tensor([1, 2])), [2, 4]);
  */
@@ -54,7 +68,7 @@ export function gradient<X>(f: (x: X) => Tensor, ...more: readonly unknown[]): (
  *
  * @param f - from a tree of tensors to a tensor of one element, or to `{ value, auxiliary }`: the auxiliary is handed through.
  * @returns the function x ↦ { value, gradient, auxiliary }.
- * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element.
+ * @throws OptionError for anything but the function alone; the function ShapeError when the value has more than one element, DtypeError when it is no float.
  * @example
  * const { value, gradient: slope } = valueAndGradient((x: Tensor) => x.sin().sum())(tensor([0]));
  * expectClose(value, 0);

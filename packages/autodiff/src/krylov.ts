@@ -107,8 +107,9 @@ export const gmres = (apply: (v: Tensor) => Tensor, b: Tensor, options: GmresOpt
     const residual = size / scale;
     if (size <= tolerance * scale) {
       const solution = asTensor(x.map((e) => e * unit));
-      if (solution.data.every((e) => Number.isFinite(e))) return { x: solution, iterations, residual };
-      throw new KrylovError(`gmres found a solution beyond the range of ${b.dtype}: scale the right-hand side down`, iterations, residual);
+      const kept = Float64Array.from(solution.data, (e) => e / unit); // of the digits, where numbers are rounded to few or none
+      if (largestOf(less(kept, x)) <= Math.max(tolerance, 1e-6) * largestOf(x)) return { x: solution, iterations, residual };
+      throw new KrylovError(`gmres found a solution beyond the range of ${b.dtype}: scale the right-hand side`, iterations, residual);
     }
     const where = `after ${iterations} iterations of gmres the residual is ${residual.toExponential(1)} of the right-hand side, not ${tolerance}`;
     if (!Number.isFinite(size)) throw new KrylovError(`${where}: the operator gave a number that is not finite`, iterations, residual);
@@ -166,7 +167,7 @@ const improve = (product: (v: Float64Array) => Float64Array, x: Float64Array, r:
       column[i + 1] = cosines[i]! * b - sines[i]! * a;
     }
     const below = breakdown ? 0 : length;
-    const diagonal = Math.sqrt(column[j]! * column[j]! + below * below);
+    const diagonal = norm(Float64Array.of(column[j]!, below));
     if (!(diagonal > 1e-14 * whole)) break; // nothing new: the operator is singular on this space, or not finite
     cosines.push(column[j]! / diagonal);
     sines.push(below / diagonal);

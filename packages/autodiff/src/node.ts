@@ -34,9 +34,9 @@ interface Discovery extends Recorder {
 
 /**
  * Watches on behalf of those outside: notes the tensors that they watch and the computation reads, and follows what is computed from them, so that reading
- * its bare numbers is refused at once.
+ * its bare numbers is refused at once. `noted` looks at all that was found, whenever there is one more.
  */
-const discover = (outside: readonly Recorder[], inputs: readonly Tensor[]): Discovery => {
+const discover = (outside: readonly Recorder[], inputs: readonly Tensor[], noted: (captured: readonly Tensor[]) => void): Discovery => {
   const epoch = beginEpoch();
   const captured: Tensor[] = [];
   const watchedOutside = (x: Tensor): boolean => outside.some((recorder) => recorder.watches(x));
@@ -46,6 +46,7 @@ const discover = (outside: readonly Recorder[], inputs: readonly Tensor[]): Disc
     if (!isFloat(x.dtype) || !watchedOutside(x)) return false;
     setSlot(x, epoch, 0);
     captured.push(x);
+    noted(captured);
     return true;
   };
   const follow = (y: Tensor): void => {
@@ -127,8 +128,11 @@ export const node = (
   const outside = active.filter(seesNode);
   if (outside.length === 0 || (mayRunOpenly && isMixed(active))) return forward().outputs;
   const modes = active.filter((recorder) => !seesNode(recorder));
-  if (modes.length > 0) refuseMixed(name, secondDerivatives, active, modes, inputs);
-  const discovery = discover(active, inputs);
+  const refuse = (captured: readonly Tensor[]): void => {
+    if (modes.length > 0) refuseMixed(name, secondDerivatives, active, modes, [...inputs, ...captured]);
+  };
+  refuse([]);
+  const discovery = discover(active, inputs, refuse);
   let result: NodeResult;
   let followed: readonly boolean[];
   try {
@@ -137,7 +141,6 @@ export const node = (
   } finally {
     endEpoch(discovery.epoch);
   }
-  if (modes.length > 0) refuseMixed(name, secondDerivatives, active, modes, [...inputs, ...discovery.captured]);
   const captured = modes.length === 0 ? discovery.captured : discovery.captured.filter((x) => outside.some((recorder) => recorder.watches(x)));
   const all = [...inputs, ...captured];
   const taken = new Set(all);

@@ -9,8 +9,8 @@
  * A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 15.
  */
 import {
-  checkOptions, concat, DtypeError, DydtError, elementsOf, identity, inTemporaryRegion, isFloat, leavesOf, linearSolve, OptionError, primitive, reshape, ShapeError,
-  SingularMatrixError, split, sub, synchronous, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
+  checkOptions, concat, DtypeError, DydtError, elementsOf, identity, inTemporaryRegion, isFloat, kernels, leavesOf, linearSolve, OptionError, primitive, reshape,
+  ShapeError, SingularMatrixError, split, sub, synchronous, unflatten, unrecorded, wrap, type Tensor, type TreeOf,
 } from "@dydt/tensor"; // prettier-ignore
 import { jvp } from "./jvp.js";
 import { defineJvp } from "./extend.js";
@@ -31,7 +31,7 @@ export interface RootOptions {
   readonly linear?: Pick<GmresOptions, "tolerance" | "restart" | "iterations">;
 }
 
-/** Newton's iteration found no root. */
+/** Newton's iteration found no root, or one without a derivative. */
 export class NewtonError extends DydtError {
   override readonly name = "NewtonError";
 
@@ -63,7 +63,8 @@ type System = (x: Tensor) => Tensor;
  * @param guess - where to begin: a tensor, or a tree of tensors, of one float type.
  * @returns the root. Cost of the reverse with "dense": n pullbacks of the residual and one LU; with "gmres" one pullback for each of its iterations. Derivatives
  * of any order are right with "dense"; with "gmres" those by one reverse and any forward modes, and a second reverse is a SecondDerivativeError.
- * @throws NewtonError with the norms of the residuals when no root is found; OptionError, ShapeError, DtypeError for what does not fit.
+ * @throws NewtonError with the norms of the residuals when no root is found, and from its derivative where the Jacobian at the root is not finite; OptionError,
+ * ShapeError, DtypeError for what does not fit.
  * @example
  * // x³ + x = p, and dx/dp = 1 / (3 x² + 1)
  * const solution = (p: Tensor) => root((x: Tensor) => x.square().mul(x).add(x).sub(p), tensor(1));
@@ -106,10 +107,11 @@ export const root = <X>(residual: (x: X) => unknown, guess: X & TreeOf<X>, optio
     find: () => asTensor(newton(system, start, asTensor, settings)),
     inverse: (x) => {
       if (!dense) return (r) => mapped(r, (right) => matrixFreeSolve(system, x, right, settings));
-      const matrix = unrecorded(() => jacobianByRows(system, x));
+      const matrix = unrecorded(() => jacobianAt(system, x, noDerivative));
       return (r) => linearSolve(matrix, r);
     },
-    transposed: (x, g) => (dense ? linearSolve(jacobianByRows(system, x), g, { transposed: true }) : transposedSolve(system, x, g, settings)),
+    transposed: (x, g) =>
+      dense ? linearSolve(jacobianAt(system, x, noDerivative), g, { transposed: true }) : transposedSolve(system, x, g, settings),
     recordsReverse: dense,
     secondDerivatives:
       'For second derivatives use jvp of gradient, as hessianVectorProduct does, or let root take solver: "dense", whose reverse is recorded',
@@ -131,6 +133,18 @@ const flatten = (parts: readonly Tensor[]): Tensor => {
   const flat = parts.map((part) => reshape(part, [part.size]));
   return flat.length === 1 ? flat[0]! : concat(flat);
 };
+
+/** ∂r/∂x at x. @throws what `refuse` makes of it where an element is not finite. */
+const jacobianAt = (system: System, x: Tensor, refuse: (what: string) => NewtonError): Tensor => {
+  const jacobian = jacobianByRows(system, x);
+  const bad = kernels.firstNonFinite(jacobian);
+  if (bad < 0) return jacobian;
+  const [row, column] = [Math.trunc(bad / x.size), bad % x.size];
+  const derivative = `the derivative of equation ${row} by unknown ${column} is ${elementsOf(jacobian)[bad]}`;
+  throw refuse(`its Jacobian is not finite: ${derivative}, where that unknown is ${elementsOf(x)[column]}`);
+};
+
+const noDerivative = (what: string): NewtonError => new NewtonError(`root has found one where it has no derivative: ${what}`, []);
 
 /** A linear map that is known by an iteration; forward modes pass through it. */
 const mapped = /* @__PURE__ */ defineJvp(
@@ -157,22 +171,14 @@ const newton = (system: System, start: Float64Array, asTensor: (x: Float64Array)
     inTemporaryRegion("tape", () => {
       const at = asTensor(x);
       if (solver === "gmres") return Float64Array.from(elementsOf(matrixFreeSolve(system, at, asTensor(r), settings)));
-      const jacobian = jacobianByRows(system, at);
-      requireFiniteJacobian(jacobian, x);
-      return Float64Array.from(elementsOf(linearSolve(jacobian, asTensor(r))));
+      return Float64Array.from(elementsOf(linearSolve(jacobianAt(system, at, noUpdate), asTensor(r))));
     });
   let x = start;
   let r = evaluate(x);
   const norms = [norm(r)];
   const size = (v: Float64Array): string => norm(v).toExponential(1);
-  const requireFiniteJacobian = (jacobian: Tensor, at: Float64Array): void => {
-    const elements = [...elementsOf(jacobian)];
-    const bad = elements.findIndex((e) => !Number.isFinite(e));
-    if (bad < 0) return;
-    const [row, column] = [Math.trunc(bad / at.length), bad % at.length];
-    const where = `the derivative of equation ${row} by unknown ${column} is ${elements[bad]}, where that unknown is ${at[column]}`;
-    throw fail(`its Jacobian is not finite: ${where}`, undefined, "Begin with another guess, or keep the unknowns away from where this happens");
-  };
+  const noUpdate = (what: string): NewtonError =>
+    fail(what, undefined, "Begin with another guess, or keep the unknowns away from where this happens");
   const fail = (what: string, cause?: unknown, advice = "Begin nearer to the root"): NewtonError => {
     const trail = norms.slice(-4).map((value) => value.toExponential(1));
     return new NewtonError(

@@ -70,6 +70,8 @@ describe("gradient", () => {
     expect(() => gradient((x: Tensor) => x)(tensor([1, 2]))).toThrow(
       "a gradient needs a function with one number as its value, got shape [2]: sum() it, or use vjp",
     );
+    const count = gradient((x: Tensor) => x.greater(1).cast("int32").sum());
+    expect(() => count(tensor([1, 2]))).toThrow("a gradient needs a function with a float as its value, got int32, which has no derivative");
     expect(() => gradient((() => 3) as unknown as (x: Tensor) => Tensor)(tensor(1))).toThrow(OptionError);
     expect(() => gradient((x: Tensor) => x.sum())(tensor([1], { dtype: "int32" }))).toThrow(DtypeError);
     expect(() => gradient((x: Tensor) => x.sum())(tensor([true]))).toThrow("a tensor of shape [1] and type bool cannot be differentiated");

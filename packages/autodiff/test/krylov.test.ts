@@ -124,6 +124,10 @@ describe("gmres", () => {
     }
     expect(() => gmres((v) => v.mul(1e-3), tensor([1.7e308]))).toThrow("beyond the range of float64");
     expect(() => gmres((v) => v.mul(1e-3), tensor([3e38], { dtype: "float32" }))).toThrow("beyond the range of float32");
+    expect(() => gmres((v) => v.mul(1e170), tensor([1e-170]))).toThrow("beyond the range of float64"); // 0, whose residual is all of b
+    expect(() => gmres((v) => v.mul(1e30), tensor([1e-30], { dtype: "float32" }))).toThrow("beyond the range of float32");
+    expectClose(gmres((v) => v.mul(1e200), tensor([3])).x, [3e-200], { rtol: 1e-14 }); // whose square leaves the range
+    expectClose(gmres((v) => v.mul(1e-200), tensor([3])).x, [3e200], { rtol: 1e-14 });
     expect(() => gmres((v) => v.mul(tensor([Infinity, 1])), tensor([1, 1]))).toThrow(KrylovError);
     expect(() => gmres((v) => v, tensor([1]), { guess: tensor([Infinity]) })).toThrow(KrylovError);
   });

@@ -18,7 +18,7 @@ import {
   vjp,
 } from "@dydt/autodiff";
 import {
-  DtypeError, eye, leavesOf, linearSolve, meterBytes, OptionError, primitive, random, ShapeError, SingularMatrixError, stack, tensor, WatchedTensorError, zeros, type Tensor,
+  DtypeError, eye, leavesOf, linearSolve, meterBytes, ones, OptionError, primitive, random, ShapeError, SingularMatrixError, stack, tensor, WatchedTensorError, zeros, type Tensor,
 } from "@dydt/tensor"; // prettier-ignore
 import { expectClose } from "../../../scripts/expect-close.js";
 
@@ -210,6 +210,22 @@ describe("root", () => {
     // √x + (x − 1) / 2 is 1 at 1, of slope 1: the update leads to 0 exactly
     const later = thrown<NewtonError>(() => root((x: Tensor) => x.sqrt().add(x.sub(1).mul(0.5)), tensor([1])));
     expect(later.message).toContain("in 1 iterations: its Jacobian is not finite");
+  });
+
+  test("has no derivative where its Jacobian is not finite, and says so, in either mode", () => {
+    // at the root 0, which is the guess
+    const solution = (p: Tensor): Tensor => root((x: Tensor) => x.sqrt().sub(p).sub(p.sum()), zeros([2])).sum();
+    expect(solution(zeros([2])).item()).toBe(0);
+    const wanted = "root has found one where it has no derivative: its Jacobian is not finite: the derivative of equation 0 by unknown 0 is Infinity";
+    expect(thrown<NewtonError>(() => gradient(solution)(zeros([2]))).message).toContain(wanted);
+    expect(thrown<NewtonError>(() => jvp(solution, zeros([2]), ones([2]))).message).toContain(wanted);
+  });
+
+  test("by GMRES says that a tape cannot see the tangents inside, also where the residual is read late", () => {
+    const solution = (p: Tensor): Tensor => root((x: Tensor) => x.mul(2).add(x.sin()).sub(p), zeros([2]), { solver: "gmres" }).sum();
+    const at = tensor([1, 2]);
+    expect(() => gradient((p: Tensor) => jvp(solution, p, at).tangent)(at)).toThrow(SecondDerivativeError);
+    expect(() => gradient((p: Tensor) => taylor(solution, p, [at]).coefficients[0]!)(at)).toThrow(SecondDerivativeError);
   });
 
   test("needs a damped step where a full one goes astray", () => {

@@ -10,9 +10,16 @@ import type { Problem, SolveStats } from "./problem.js";
 import type { Step } from "./step.js";
 import { timeValue } from "./time.js";
 
-/** A solve that was run. */
-export interface Noted {
+/** The steps of a solve. */
+export interface TakenSteps {
   /** Every step end. */
+  readonly grid: readonly number[];
+  /** t0, the times that steps had to end at, t1: between two of these, steps are constant fractions. */
+  readonly knots: readonly number[];
+}
+
+/** A solve that was run. */
+export interface Noted extends TakenSteps {
   grid: readonly number[];
   tolerances: Tolerances | undefined;
   readonly stats: SolveStats;
@@ -32,8 +39,8 @@ export interface Ambient {
   readonly controller?: Controller<never> | undefined;
   /** Makes one of each solve's own. */
   readonly remake?: ((controller: Controller<Step>) => Controller<Step>) | undefined;
-  /** Step ends for each solve, in the order in which they begin; they are stretched where t0 or t1 has moved. */
-  readonly grids?: readonly (readonly number[])[] | undefined;
+  /** The steps of each solve, in the order in which they begin; they are stretched where what they lie between has moved. */
+  readonly grids?: readonly TakenSteps[] | undefined;
 }
 
 /** A problem and its adjoint as the observer wants them; `done` is told the grid. */
@@ -64,17 +71,30 @@ export const observing = <T>(ambient: Ambient, body: () => T): { readonly result
   }
 };
 
-/** The same steps as before, between other ends, with the tolerances that the controller has. */
-const frozen = <R extends Step>(controller: Controller<R>, times: readonly number[]): Controller<R> => ({
+/** A time that lies between old knots, between new ones. Of knots that coincide the first counts, and of those at the end the last, as in the solve. */
+const stretched = (t: number, old: readonly number[], knots: readonly number[]): number => {
+  const end = old[old.length - 1]!;
+  const direction = end < old[0]! ? -1 : 1;
+  const movedTo = (knot: number): number => knots[knot === end ? old.length - 1 : old.indexOf(knot)]!;
+  const next = old.findIndex((knot) => (knot - t) * direction >= 0);
+  const to = old[next]!;
+  if (t === to) return movedTo(to);
+  const from = old[next - 1]!;
+  const [start, stop] = [movedTo(from), movedTo(to)];
+  return from === start && to === stop ? t : start + ((t - from) / (to - from)) * (stop - start);
+};
+
+/** The same steps as before, between knots that may have moved, with the tolerances that the controller has. */
+const frozen = <R extends Step>(controller: Controller<R>, { grid, knots: before }: TakenSteps, now: readonly number[]): Controller<R> => ({
   ...controller,
   begin: (setup) => {
-    const control = controller.begin(setup);
-    const [from, to] = [times[0]!, times[times.length - 1]!];
-    const moved = from !== setup.t0 || to !== setup.t1;
-    const stretched = times.map((t, j) =>
-      j === 0 ? setup.t0 : j === times.length - 1 ? setup.t1 : moved ? setup.t0 + ((t - from) / (to - from)) * (setup.t1 - setup.t0) : t,
-    );
-    return { kind: "grid", times: stretched, ...(control.tolerances !== undefined && { tolerances: control.tolerances }) };
+    const ends = (knots: readonly number[]): readonly [number, number] => [knots[0]!, knots[knots.length - 1]!];
+    const [t0, t1] = ends(before);
+    // A list of times as controller would not fit between other ends.
+    const { tolerances } = controller.begin({ ...setup, t0, t1 });
+    // Ends that have moved may leave a knot behind.
+    const [old, knots] = before.length === now.length ? [before, now] : [ends(before), ends(now)];
+    return { kind: "grid", times: grid.map((t) => stretched(t, old, knots)), ...(tolerances !== undefined && { tolerances }) };
   },
 });
 
@@ -83,11 +103,12 @@ const observerOf =
   ({ adjoint: instead, controller, remake, grids }: Ambient, seen: Noted[]): Observer =>
   <R extends Step>(problem: Problem<R>, adjoint: AnyAdjoint<R>): Observed<R> => {
     const chosen = (instead ?? adjoint) as unknown as AnyAdjoint<R>;
-    const times = grids?.[seen.length];
+    const taken = grids?.[seen.length];
+    const knots = [problem.t0, ...problem.stops, problem.t1].map(timeValue);
     const given = (controller as Controller<R> | undefined) ?? problem.controller;
     const own = remake === undefined ? given : (remake(given as unknown as Controller<Step>) as unknown as Controller<R>);
     let tolerances: Tolerances | undefined;
-    const used = times === undefined || timeValue(problem.t0) === timeValue(problem.t1) ? own : frozen(own, times);
+    const used = taken === undefined || knots[0] === knots[knots.length - 1] ? own : frozen(own, taken, knots);
     const watched: Controller<R> = {
       ...used,
       begin: (setup) => {
@@ -99,6 +120,7 @@ const observerOf =
     const { stats, solver, events, regularizers } = problem;
     const noted: Noted = {
       grid: [],
+      knots,
       tolerances: undefined,
       stats,
       solver,

@@ -10,9 +10,10 @@
 import { activeRecorders, OptionError, scope, unrecorded } from "@dydt/tensor";
 import { EventError, IncompatibleError } from "./errors.js";
 import * as sentences from "./sentences.js";
-import { eventful, withEvents, type EventfulProblem, type Found } from "./events.js";
+import { eventful, isFollowedAt, withEvents, type EventfulProblem, type Found } from "./events.js";
 import { zeroBetween, type Sample } from "./roots.js";
 import type { DenseStep, Leaves, Step } from "./step.js";
+import { timeValue, type Time } from "./time.js";
 
 /** What a search remembers from step to step. */
 export interface EventMemory {
@@ -30,6 +31,8 @@ export interface EventMemory {
 export interface EventSearch<R extends Step> {
   /** The step, ended by the first event in it that changes the state or ends the solve. */
   readonly look: (step: R) => R;
+  /** Whether there are events that are to happen at once. */
+  readonly isPending: () => boolean;
   /** How long it was since the last event had happened before, or since the beginning; 0 before the first. */
   readonly stretch: () => number;
   readonly memory: () => EventMemory;
@@ -54,7 +57,7 @@ interface Crossing extends Found {
  * @throws IncompatibleError for a solver whose steps cannot be evaluated in between.
  */
 export const searchEvents = <R extends Step>(
-  problem: EventfulProblem,
+  problem: EventfulProblem & { readonly t1: Time },
   t0: number,
   y0: Leaves,
   before: EventMemory | undefined,
@@ -62,7 +65,9 @@ export const searchEvents = <R extends Step>(
   const { events } = problem;
   if (events.length === 0) return undefined;
   if (problem.solver.interpolates !== true) throw new IncompatibleError(sentences.events);
-  if (before !== undefined && before.values.length !== events.length)
+  const isOfThese = ({ values, counts, since, pending }: EventMemory): boolean =>
+    [values, counts, since].every(({ length }) => length === events.length) && pending.every((event) => events[event] !== undefined);
+  if (before !== undefined && !isOfThese(before))
     throw new OptionError(`resume comes from a solve with ${before.values.length} events, and this one has ${events.length}`);
 
   const valueOf = (event: number, t: number, y: Leaves): number => {
@@ -165,15 +170,15 @@ export const searchEvents = <R extends Step>(
       if (activeRecorders().length > 0) dense.at(step.t1); // what dense output needs besides the step is computed while it is recorded
       const found = unrecorded(() => happenings(dense));
       if (found.length === 0) return step;
-      const isFollowed = pending.some((event) => events[event]!.then !== undefined);
-      const changed = withEvents(problem, step, found, isFollowed);
-      if (eventful(changed)?.end === undefined) return changed;
       const { t } = found[found.length - 1]!;
+      const changed = withEvents(problem, step, found, isFollowedAt(t, timeValue(problem.t1), pending, events));
+      if (eventful(changed)?.end === undefined) return changed;
       // What has just happened, or is about to, has no sign yet, whatever rounding makes of it.
       const isUnsigned = (event: number): boolean => Number.isNaN(values[event]) || pending.includes(event) || hasJustHappened(event, t, step);
       values = events.map((_, event) => (isUnsigned(event) ? NaN : signed(valueOf(event, t, changed.y1))));
       return changed;
     },
+    isPending: () => pending.length > 0,
     stretch: () => stretch,
     memory: () => ({ values: [...values], counts: [...counts], pending, since: [...since] }),
   };

@@ -34,13 +34,13 @@ export interface SolveEvent<Y> {
   /** The function, of one element; its zeros are the events. It may close over tensors, which get their derivatives. */
   readonly when: (t: Tensor, y: Y) => Tensor;
   /** Which crossings count; default "both". */
-  readonly direction?: Direction;
+  readonly direction?: Direction | undefined;
   /** What follows: nothing but a note (default), the end of the solve, or a new state, from which it goes on. */
-  readonly then?: "terminate" | ((t: Tensor, y: Y) => Y);
+  readonly then?: "terminate" | ((t: Tensor, y: Y) => Y) | undefined;
   /** How many are looked for; default all. */
-  readonly times?: number;
+  readonly times?: number | undefined;
   /** How exactly the time is located; default four roundings of it. */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
 }
 
 /** An event over the leaves of the state. */
@@ -74,9 +74,13 @@ export interface EventfulStep extends Step {
   /** Where it ended in an event that changes the state or ends the solve: that time, with its derivative. */
   readonly end: Time | undefined;
   readonly terminal: boolean;
-  /** Whether another event changes the state, or ends the solve, at the same time: the next step does it, and its end is the state there. */
+  /** Whether another event changes the state, or ends the solve, at the same time, or time is up for it: the next step does it, and its end is the state there. */
   readonly isFollowed: boolean;
 }
+
+/** Whether of what is to happen at once something has a step of no length of its own: it changes the state, or no time is left for another. */
+export const isFollowedAt = (t: number, t1: number, pending: readonly number[], events: readonly LeafEvent[]): boolean =>
+  pending.some((event) => t === t1 || events[event]?.then !== undefined);
 
 /** The events in a step, if there are any. */
 export const eventful = (step: Step): EventfulStep | undefined => ("occurrences" in step ? (step as EventfulStep) : undefined);
@@ -167,7 +171,7 @@ export interface EventfulProblem {
  * A step with the events that were found in it: the last one, where it changes the state or ends the solve, is its end.
  *
  * @param found - in the order of the solve.
- * @param isFollowed - whether another event that changes the state follows at once.
+ * @param isFollowed - whether the next step ends at the same time, by another event.
  */
 export const withEvents = <R extends Step>({ events, solver, term }: EventfulProblem, step: R, found: readonly Found[], isFollowed = false): R => {
   const dense = step as unknown as DenseStep;

@@ -6,7 +6,7 @@
  */
 import { custom, MissingRuleError } from "@dydt/autodiff";
 import {
-  currentRegion, DtypeError, DydtError, elementsOf, heap, isWatched, OptionError, owned, Tensor, tensor, weightedSum, type Region,
+  checkOptions, currentRegion, DtypeError, DydtError, elementsOf, heap, isWatched, OptionError, owned, Tensor, tensor, weightedSum, type Region,
 } from "@dydt/tensor"; // prettier-ignore
 import { FieldError } from "./errors.js";
 import { ownTerm, type OwnTerm } from "./own-term.js";
@@ -25,7 +25,7 @@ export interface PlainDerivative {
    * Writes Jᵀ c to `result`, every component of it, for a cotangent c of the slope and J = ∂f/∂y. Returns c · ∂f/∂t, where t0, t1 or an event time is
    * differentiated.
    */
-  readonly vjp?: (t: number, y: Float64Array, cotangent: Float64Array, result: Float64Array) => unknown;
+  readonly vjp?: ((t: number, y: Float64Array, cotangent: Float64Array, result: Float64Array) => unknown) | undefined;
 }
 
 /** A field over one tensor that can also do with plain arrays: a solve that nobody differentiates takes the term that it brings. */
@@ -50,6 +50,7 @@ export type InPlaceField = ((t: Tensor, y: Tensor) => Tensor) & { readonly [ownT
  * expectClose(y1, [-9.3786, -8.357, 29.3623], { rtol: 1e-3 });
  */
 export const inPlace = (f: PlainField, derivative: PlainDerivative = {}): InPlaceField => {
+  checkOptions("inPlace", derivative, ["vjp"]);
   const { vjp } = derivative;
   if (typeof f !== "function") throw new OptionError(`inPlace got ${typeof f}: a function (t, y, dy) that writes to dy is needed`);
   if (vjp !== undefined && typeof vjp !== "function")

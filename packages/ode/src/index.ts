@@ -58,9 +58,8 @@ export type { BackwardOptions } from "./adjoints/backward-options.js";
 export { backsolveAdjoint, type BacksolveAdjointOptions } from "./adjoints/backsolve.js";
 export { denseAdjoint, type DenseAdjointOptions } from "./adjoints/dense.js";
 export { interpolatedAdjoint, type InterpolatedAdjointOptions } from "./adjoints/interpolated.js";
-export {
-  certificateMatchers, certifyGradient, type CertificateRow, type CertificateVerdict, type CertifyOptions, type GradientCertificate,
-} from "./certify.js"; // prettier-ignore
+export { certificateMatchers, certifyGradient, type CertifyOptions } from "./certify.js";
+export type { CertificateRow, CertificateVerdict, GradientCertificate } from "./certificate.js";
 export { compareAdjoints, usualAdjoints, type ComparedProblem, type CompareOptions, type Comparison } from "./compare.js";
 export type { ComparisonRow } from "./comparison-table.js";
 export { checkAdjoint, type CheckAdjointOptions } from "./check-adjoint.js";

@@ -65,7 +65,9 @@ export const begin = <R extends Step>(
   const y = resume?.y ?? problem.y0;
   try {
     const first = resume === undefined ? problem.t0 : t;
-    const carry = workshop.inPlace(1, () => resume?.carry ?? (t === t1 ? [] : solver.start(term, first, y)));
+    const search = searchEvents<R>(problem, t, y, resume?.events);
+    const isOver = t === t1 && search?.isPending() !== true;
+    const carry = workshop.inPlace(1, () => resume?.carry ?? (isOver ? [] : solver.start(term, first, y)));
     const setup = {
       t0,
       t1,
@@ -88,7 +90,7 @@ export const begin = <R extends Step>(
       direction,
       stops,
       limit,
-      search: searchEvents<R>(problem, t, y, resume?.events),
+      search,
       recent: noAttempts(),
       stand: () => standOf(loop),
       partial,
@@ -128,15 +130,20 @@ const standOf = <R extends Step>({ problem, control, search, last, carry, t, y, 
   events: search?.memory(),
 });
 
+/** Whether there is another step: where time is up, for events that are to happen at once. */
+const goesOn = <R extends Step>({ problem, search }: Loop<R>, hasTime: boolean): boolean =>
+  problem.ending.status === "success" && (hasTime || search?.isPending() === true);
+
 /** Steps whose ends are known. */
 function* along<R extends Step>(loop: Loop<R>, times: readonly number[]): Generator<R, void> {
-  const { direction, problem } = loop;
+  const { direction } = loop;
   const make = (): R => makeStep(loop);
   let which: Place = 0;
-  let n = times.findIndex((time) => (time - loop.t) * direction > 0);
-  while (n >= 0 && n < times.length && problem.ending.status === "success") {
-    const to = times[n]!;
+  const first = times.findIndex((time) => (time - loop.t) * direction > 0);
+  let n = first < 0 ? times.length : first;
+  while (goesOn(loop, n < times.length)) {
     const { t } = loop;
+    const to = times[n] ?? t;
     const record = attempt(loop, make, which, to);
     const finite = isFinite(record.y1);
     noteAttempt(loop.recent, t, to - t, undefined, finite, undefined, false);
@@ -150,7 +157,7 @@ function* along<R extends Step>(loop: Loop<R>, times: readonly number[]): Genera
 
 /** Steps as long as the controller says, ending at forced times. */
 function* adaptively<R extends Step>(loop: Loop<R>, control: AdaptiveControl<R>): Generator<R, void> {
-  const { t1, direction, problem } = loop;
+  const { t1, direction } = loop;
   const ends = [...new Set(loop.stops.filter((stop) => (stop - loop.t) * direction > 0 && stop !== t1)), t1];
   const makeAndJudge = (): R => {
     const record = makeStep(loop);
@@ -158,8 +165,8 @@ function* adaptively<R extends Step>(loop: Loop<R>, control: AdaptiveControl<R>)
     return record;
   };
   let which: Place = 0;
-  while (loop.t !== t1 && problem.ending.status === "success") {
-    const step = attemptAdaptively(loop, control, makeAndJudge, which, ends[0]!);
+  while (goesOn(loop, loop.t !== t1)) {
+    const step = attemptAdaptively(loop, control, makeAndJudge, which, ends[0] ?? t1);
     if (step === undefined) continue;
     which = which === 0 ? 1 : 0;
     if (loop.t === ends[0]) ends.shift();

@@ -147,7 +147,7 @@ export const collect = <R extends Step>(
       const happening = events.length === 0 ? undefined : eventful(step);
       if (happening !== undefined) noteEvents(happening);
       // What is saved at the time of events is the state after all of them.
-      const waits = happening?.isFollowed === true && step.t1 !== timeValue(problem.t1);
+      const waits = happening?.isFollowed === true;
       const reached = savesUntil(problem, next, step.t1, forward, waits);
       const atEnd = stepSaves !== undefined && !waits && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
       if (atEnd) stepSaves.splice(reached, 0, step.t1);

@@ -119,6 +119,8 @@ const makeStepper = (tableau: CheckedTableau) => {
     readonly shelf: Shelf;
     /** @internal The stages that there are. */
     readonly slopes: Float64Array[];
+    /** @internal This record, also for those that are made of it with another end. */
+    readonly self: PlainStep;
     /** @internal */
     carried: Leaves | undefined = undefined;
     /** @internal */
@@ -132,13 +134,14 @@ const makeStepper = (tableau: CheckedTableau) => {
       this.y0 = y0;
       this.y1 = y1;
       this.slopes = slopes;
+      this.self = this;
     }
 
     get h(): number {
-      return this.t1 - this.t0;
+      return this.self.t1 - this.t0;
     }
     get carry(): Leaves {
-      return carryOf(this);
+      return carryOf(this.self);
     }
   }
 
@@ -168,8 +171,11 @@ const makeStepper = (tableau: CheckedTableau) => {
     const all = complete(step);
     return indices.map((i) => [step.work.around(all[i]!, step.shelf)]);
   };
-  const at = (step: PlainStep, t: Time): Leaves =>
-    step.work.term.combine(step.y0, denseWeights(interpolant!.coefficients, step.t0, step.h, t), some(step, interpolant!.indices), step.h);
+  const at = (step: PlainStep, t: Time): Leaves => {
+    const { work, t0, h, y0, slopes, shelf } = step;
+    if (h === 0) return work.term.combine(y0, [1], [[work.around(slopes[0]!, shelf)]], work.term.differential(t0, t));
+    return work.term.combine(y0, denseWeights(interpolant!.coefficients, t0, h, t), some(step, interpolant!.indices), h);
+  };
   const pairOf = (step: PlainStep, pair: readonly [number, number]): StagePair => {
     const stateOf = (stage: number): Leaves => {
       if (stage === stages - 1 && firstSameAsLast) return step.y1;
@@ -185,7 +191,7 @@ const makeStepper = (tableau: CheckedTableau) => {
   const late = (name: string, get: (step: PlainStep) => unknown): void =>
     void Object.defineProperty(PlainStep.prototype, name, {
       get(this: PlainStep) {
-        return get(this);
+        return get(this.self);
       },
     });
   if (estimate !== undefined) late("error", (step) => errorOf(step, estimate));

@@ -12,12 +12,13 @@ import {
 import { sideProblem } from "./adjoints/backward.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
 import type { Granularity } from "./adjoints/replay.js";
-import type { Controller } from "./controller.js";
+import type { Controller, Tolerances } from "./controller.js";
 import { grid } from "./controllers/fixed.js";
 import type { LeafEvent } from "./events.js";
 import { begin } from "./integrate.js";
+import { likeTime, savesWithin, type Ends } from "./plan-saves.js";
 import type { Problem } from "./problem.js";
-import type { DenseStep, Step } from "./step.js";
+import type { DenseStep, Leaves, Step } from "./step.js";
 import { timeValue, type Time } from "./time.js";
 
 /** The tensors that the field and events read and somebody watches, besides the state and the times. */
@@ -59,50 +60,22 @@ export const capturedBy = <R extends Step>({ term, t0, y0, events }: Problem<R>)
 /** How many steps are tried: as many as it takes until the regions of steps that are run again are all in use. */
 const trial = 4;
 
+/** Blocks of regions are multiples of 16 bytes. */
+export const bytesOf = (leaves: Leaves): number =>
+  leaves.reduce((sum, { size, dtype }) => sum + Math.ceil((size * (dtype === "float64" ? 8 : 4)) / 16) * 16, 0);
+
 /** The first steps of a solve. */
 export interface FirstSteps<R extends Step> {
   readonly times: readonly number[];
   readonly controller: Controller<R>;
   /** Evaluations of f in a step. */
   readonly stages: number;
+  /** Bytes of what is stored with a state. */
+  readonly carriedBytes: number;
   /** Save times and events in the last but one: as many as there will be in any. */
   readonly saves: readonly Time[];
   readonly events: readonly LeafEvent[];
 }
-
-/** The most save times that lie inside one step: of given steps, or of steps that are found, twice as long as the longest of the first. */
-const mostSaves = (saves: readonly number[], times: readonly number[] | undefined, longest: number): number => {
-  let [most, first] = [0, 0];
-  if (times === undefined)
-    saves.forEach((t, i) => {
-      while (Math.abs(t - saves[first]!) > 2 * longest) first++;
-      most = Math.max(most, i - first + 1);
-    });
-  else
-    for (let j = 1, next = 0; j < times.length; j++) {
-      const forwards = times[j]! > times[j - 1]!;
-      first = next;
-      while (next < saves.length && (forwards ? saves[next]! < times[j]! : saves[next]! > times[j]!)) next++;
-      most = Math.max(most, next - first);
-    }
-  return most;
-};
-
-/** As many save times in a step as there will be in any: in its first half, before an event in the middle; and at its end. */
-const savesWithin = <R extends Step>(
-  { saves, solver, stepSaves, t0, t1 }: Problem<R>,
-  { t0: from, t1: to }: Pick<Step, "t0" | "t1">,
-  times: readonly number[] | undefined,
-  longest: number,
-): readonly Time[] => {
-  // A state at an end of the solve is there. A state at the end of a step is, too; for its derivatives it is looked up all the same.
-  const within = saves.filter((t) => typeof t !== "number" || (t !== timeValue(t0) && t !== timeValue(t1)));
-  const inside = solver.interpolates === true ? within : [];
-  const count = mostSaves(inside.map(timeValue), times, longest);
-  const like = inside[0] ?? saves[0] ?? 0;
-  const early = Array.from({ length: count }, (_, i) => likeTime(like, from + ((i + 0.5) / count) * 0.5 * (to - from)));
-  return inside.length < within.length || stepSaves !== undefined ? [...early, likeTime(like, to)] : early;
-};
 
 /** The events of a problem moved into the middle of a step: each function crosses zero there. */
 const eventsWithin = <R extends Step>({ events }: Problem<R>, step: R): readonly LeafEvent[] => {
@@ -115,19 +88,28 @@ const eventsWithin = <R extends Step>({ events }: Problem<R>, step: R): readonly
   });
 };
 
+/** Asks a step for what it computes only then, as for a state saved in it and for its costs. */
+const askOutputs = <R extends Step>({ saves, t0, t1, regularizers }: Problem<R>, step: R, tolerances: Tolerances | undefined): void => {
+  const isEnd = (t: Time): boolean => t === timeValue(t0) || t === timeValue(t1);
+  if ("at" in step && !saves.every(isEnd)) (step as unknown as DenseStep).at((step.t0 + step.t1) / 2);
+  for (const { cost } of regularizers) cost(step, tolerances);
+};
+
 /** Runs the first steps; undefined where there are none. */
 export const firstSteps = <R extends Step>(problem: Problem<R>): FirstSteps<R> | undefined => {
   const { term, t0, t1, y0, solver, controller, stops, stats } = problem;
+  let begun = stats.evaluations;
   const run = begin(sideProblem<R, R>(problem, { term, t0, t1, y0, solver, controller, stops }), "regions");
   const times = [timeValue(t0)];
-  let [begun, stages, longest] = [stats.evaluations, 1, 0];
-  let [before, last]: (Pick<Step, "t0" | "t1"> & Pick<FirstSteps<R>, "events">)[] = [];
+  let [stages, longest] = [Infinity, 0];
+  let [before, last]: (Ends & Pick<FirstSteps<R>, "events">)[] = [];
   try {
     for (const step of run.steps) {
+      const events = inTemporaryRegion("step", () => (askOutputs(problem, step, run.control.tolerances), eventsWithin(problem, step)));
       // Of the first step and of rejected ones there are more: the fewest are those of a step.
-      stages = times.length === 1 ? stats.evaluations - begun : Math.min(stages, stats.evaluations - begun);
+      stages = Math.min(stages, stats.evaluations - begun);
       longest = Math.max(longest, Math.abs(step.t1 - step.t0));
-      [before, last] = [last, { t0: step.t0, t1: step.t1, events: inTemporaryRegion("step", () => eventsWithin(problem, step)) }];
+      [before, last] = [last, { t0: step.t0, t1: step.t1, events }];
       begun = stats.evaluations;
       if (times.push(step.t1) > trial) break;
     }
@@ -139,12 +121,16 @@ export const firstSteps = <R extends Step>(problem: Problem<R>): FirstSteps<R> |
       ...grid(times),
       begin: () => ({ kind: "grid", times, ...(control.tolerances !== undefined && { tolerances: control.tolerances }) }),
     };
+    const saves = savesWithin(problem, { t0: times[0]!, t1: times[1]! }, fullest, control.kind === "grid" ? control.times : undefined, longest);
+    // At an end of a step a state moves with its time by a step of its own.
+    const moved = saves.filter((t) => isTensor(t) && (timeValue(t) === times[0] || timeValue(t) === fullest.t1)).length;
     return {
       times,
-      stages: Math.max(1, stages),
+      stages: stages + moved * (stages + 1),
+      carriedBytes: solver.carries === "state" ? bytesOf(run.carry) : 0,
       // Steps that are found on the way take more memory than given ones: they are found in the trial too.
       controller: control.kind === "grid" ? given : controller,
-      saves: savesWithin(problem, fullest, control.kind === "grid" ? control.times : undefined, longest),
+      saves,
       events: fullest.events,
     };
   } finally {
@@ -152,15 +138,13 @@ export const firstSteps = <R extends Step>(problem: Problem<R>): FirstSteps<R> |
   }
 };
 
-/** A time as a tensor where another one is. */
-const likeTime = (other: Time, t: number): Time => (typeof other === "number" ? t : tensor(t));
-
-/** What one evaluation of f leaves on a tape. */
+/** What one evaluation of f, and the way back through it, leave on a tape. */
 export const evaluationBytes = <R extends Step>({ term, t0, t1, y0 }: Problem<R>, captured: readonly Tensor[]): number =>
   inTemporaryRegion("tape", () => {
     const t = likeTime(isTensor(t0) ? t0 : t1, timeValue(t0));
     const peak = meterBytes();
-    tapeOver(() => term.slope(t, y0), [...y0, ...captured, ...(isTensor(t) ? [t] : [])]);
+    const { outputs, reverse } = tapeOver(() => term.slope(t, y0), [...y0, ...captured, ...(isTensor(t) ? [t] : [])]);
+    reverse(outputs.map((slope) => zerosLike(slope)));
     return peak();
   });
 

@@ -11,9 +11,9 @@ import { advances, interpretSchedule, online } from "@dydt/autodiff";
 import { OptionError, unrecorded } from "@dydt/tensor";
 import type { DiscreteAdjointOptions } from "./adjoints/discrete.js";
 import type { Granularity } from "./adjoints/replay.js";
-import { capturedBy, evaluationBytes, firstSteps, measure } from "./plan-trial.js";
+import { bytesOf, capturedBy, evaluationBytes, firstSteps, measure } from "./plan-trial.js";
 import type { Problem } from "./problem.js";
-import type { Leaves, Step } from "./step.js";
+import type { Step } from "./step.js";
 
 /** What a reverse will take. */
 export interface Prediction {
@@ -38,10 +38,6 @@ export interface AdjointPlan {
   readonly explain: (steps?: number) => string;
 }
 
-/** Blocks of regions are multiples of 16 bytes. */
-const bytesOf = (leaves: Leaves): number =>
-  leaves.reduce((sum, { size, dtype }) => sum + Math.ceil((size * (dtype === "float64" ? 8 : 4)) / 16) * 16, 0);
-
 /**
  * Plans the reverse of a problem.
  *
@@ -56,13 +52,14 @@ export const planFor = <R extends Step>(problem: Problem<R>, bytes: number): Adj
   return unrecorded(() => {
     try {
       const first = firstSteps(problem);
-      if (first === undefined) return planWith("step", 0);
+      if (first === undefined) return planWith("step", 0, 0);
+      const { stages, carriedBytes } = first;
       const byEvaluation = measure(problem, first, captured, "evaluation");
       // The tape of a step holds that of each of its stages. It is tried only where it should fit: a trial takes what it measures.
-      const expected = 1.1 * (byEvaluation + (first.stages - 1) * evaluationBytes(problem, captured));
+      const expected = byEvaluation + stages * evaluationBytes(problem, captured);
       const byStep = expected <= bytes ? measure(problem, first, captured, "step") : expected;
-      if (byStep <= bytes) return planWith("step", byStep);
-      if (byEvaluation <= bytes) return planWith("evaluation", byEvaluation);
+      if (byStep <= bytes) return planWith("step", byStep, carriedBytes);
+      if (byEvaluation <= bytes) return planWith("evaluation", byEvaluation, carriedBytes);
       throw new OptionError(
         `autoAdjoint got ${bytes} bytes, and the smallest reverse of this problem takes ${Math.min(byStep, byEvaluation)}: allow more, use a smaller batch, ` +
           `or take backsolveAdjoint(), whose gradient is exact to the tolerances only`,
@@ -72,9 +69,8 @@ export const planFor = <R extends Step>(problem: Problem<R>, bytes: number): Adj
     }
   });
 
-  function planWith(tape: Granularity, baseBytes: number): AdjointPlan {
-    const carried = problem.solver.carries === "state" ? 2 : 1;
-    const stateBytes = Math.max(16, bytesOf(problem.y0) * carried);
+  function planWith(tape: Granularity, baseBytes: number, carriedBytes: number): AdjointPlan {
+    const stateBytes = Math.max(16, bytesOf(problem.y0) + carriedBytes);
     const slots = Math.max(1, Math.floor((bytes - baseBytes) / stateBytes) + 1);
     const options: DiscreteAdjointOptions = { checkpoints: online(slots), tape };
     const predict = (steps: number): Prediction => ({

@@ -21,7 +21,7 @@ import type { Regularizer } from "./regularizer.js";
 import type { Solver } from "./solver.js";
 import type { Leaves, Step } from "./step.js";
 import { odeTerm, type Ode } from "./term.js";
-import type { LeafEvent } from "./events.js";
+import { isFollowedAt, type LeafEvent } from "./events.js";
 import { ownTermOf } from "./own-term.js";
 import { unended, unsupervised, type Ending, type Resumption, type Supervision } from "./supervision.js";
 import { inOrder, timeValue, type Time } from "./time.js";
@@ -183,7 +183,8 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
   const supervision = options.supervision ?? unsupervised;
   const everyStep = options.everyStep === true;
   const saves = [...(everyStep && options.saveAt === undefined ? [] : saveTimes(options.saveAt, timeValue(t0), timeValue(t1)))];
-  if (supervision.resume !== undefined) beginAt(supervision.resume, options.solver, y0, saves, timeValue(t0), timeValue(t1));
+  if (supervision.resume !== undefined)
+    beginAt(supervision.resume, options.solver, form, y0, saves, timeValue(t0), timeValue(t1), options.events ?? []);
   else if (everyStep && (saves.length === 0 || timeValue(saves[0]!) !== timeValue(t0))) saves.unshift(timeValue(t0));
   const own = ownTermOf(f);
   if (own !== undefined && (y0.length !== 1 || !isTensor(form)))
@@ -210,6 +211,9 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
   };
 };
 
+/** A field whose slope is the state. */
+const state = (_t: Tensor, y: unknown): unknown => y;
+
 /**
  * Checks where a solve is to go on, and leaves out the times that it has saved already.
  *
@@ -217,32 +221,42 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
  */
 const beginAt = (
   resume: Resumption,
-  { name, carries }: Pick<Solver<Ode, Step>, "name" | "carries">,
+  { name, carries, start }: Pick<Solver<Ode, Step>, "name" | "carries" | "start">,
+  form: unknown,
   y0: Leaves,
   saves: Time[],
   t0: number,
   t1: number,
+  happenings: readonly LeafEvent[],
 ): void => {
   const refuse = (what: string): never => {
     throw new OptionError(`resume got ${what}: give what a solution, or a step, of the same call has as \`resume\``);
   };
   const areTensors = (list: unknown): boolean => Array.isArray(list) && list.every(isTensor);
   if (!has(resume, "t")) refuse(described(resume));
-  for (const key of ["t", "h"] as const) if (!Number.isFinite(resume[key])) refuse(`${key} = ${described(resume[key])}`);
+  if (!Number.isFinite(resume.t)) refuse(`t = ${described(resume.t)}`);
+  if (!(Number.isFinite(resume.h) && resume.h >= 0)) refuse(`h = ${described(resume.h)}`);
   for (const key of ["y", "carry"] as const)
     if (key === "carry" && carries !== "state" ? resume.carry !== undefined : !areTensors(resume[key]))
       refuse(`${key} = ${described(resume[key])} for ${name}`);
   const { memory, events } = resume;
   if (!Array.isArray(memory) || memory.some((x) => typeof x === "string")) refuse(`memory = ${described(memory)}`);
-  if (events !== undefined && !(has(events, "since") && [events.values, events.counts, events.pending].every(Array.isArray)))
+  const areNumbers = (list: unknown): boolean => Array.isArray(list) && list.every((x) => typeof x === "number");
+  if (events !== undefined && !(has(events, "since") && [events.values, events.counts, events.pending, events.since].every(areNumbers)))
     refuse(`events = ${described(events)}`);
   const direction = t1 < t0 ? -1 : 1;
   if ((resume.t - t0) * direction < 0 || (t1 - resume.t) * direction < 0)
     throw new OptionError(`resume stands at t = ${resume.t}, which is outside the solve from ${t0} to ${t1}`);
   const shapes = (leaves: Leaves): string => leaves.map(({ shape, dtype }) => `${dtype} ${formatShape(shape)}`).join(", ");
   if (shapes(resume.y) !== shapes(y0)) throw new ShapeError(`resume holds a state of ${shapes(resume.y)}, and this solve has one of ${shapes(y0)}`);
+  if (carries === "state" && resume.t !== t1) {
+    // Any field tells the form of what is carried; this one costs no evaluation.
+    const still = odeTerm(state, form, y0, () => undefined);
+    const carry = shapes(start(still, t0, y0));
+    if (shapes(resume.carry!) !== carry) throw new ShapeError(`resume holds a carry of ${shapes(resume.carry!)}, and ${name} carries ${carry}`);
+  }
   // What is saved where more is to happen is saved after it.
-  const isOpen = (resume.events?.pending.length ?? 0) > 0;
+  const isOpen = isFollowedAt(resume.t, t1, resume.events?.pending ?? [], happenings);
   const isSaved = (save: Time): boolean => (timeValue(save) - resume.t) * direction < 0 || (timeValue(save) === resume.t && !isOpen);
   saves.splice(0, saves.filter(isSaved).length);
 };

@@ -3,7 +3,7 @@
  *
  * A batch is solved once, with steps for all its rows. The states are saved at the union of the times, and a row counts where its mask says so.
  */
-import { OptionError, tensor, type Tensor } from "@dydt/tensor";
+import { elementsOf, OptionError, tensor, type NestedArray, type Tensor } from "@dydt/tensor";
 import { described } from "./arguments.js";
 
 /** Times of several series in one list. */
@@ -12,8 +12,12 @@ export interface RaggedTimes {
   readonly times: readonly number[];
   /** Which series has which time: bool `[series, times]`. */
   readonly mask: Tensor;
-  /** Values of the series at their times as float64 `[series, times]`, 0 where there is none. @throws OptionError for another number of values. */
-  readonly place: (values: readonly (readonly number[])[]) => Tensor;
+  /**
+   * Values of the series at their times as float64 `[series, times, ...]`, 0 where there is none: one number a time, or nested lists of one shape.
+   *
+   * @throws OptionError for another number of values; ShapeError where they differ in shape.
+   */
+  readonly place: (values: readonly (readonly NestedArray[])[]) => Tensor;
 }
 
 /**
@@ -45,21 +49,25 @@ export const raggedTimes = (series: readonly (readonly number[])[]): RaggedTimes
     times,
     mask: tensor(mask, { shape, dtype: "bool" }),
     place: (values) => {
-      requireLists("place", values);
+      requireLists("place", values, (x) => typeof x === "number" || Array.isArray(x));
       if (values.length !== series.length) throw new OptionError(`there are ${series.length} series, and ${values.length} lists of values`);
-      const placed = new Float64Array(mask.length);
-      values.forEach((list, i) => {
-        const at = series[i]!;
-        if (list.length !== at.length) throw new OptionError(`series ${i} has ${at.length} times, and got ${list.length} values`);
-        list.forEach((value, j) => (placed[i * times.length + column.get(at[j]!)!] = value));
+      series.forEach((at, i) => {
+        const { length } = values[i]!;
+        if (length !== at.length) throw new OptionError(`series ${i} has ${at.length} times, and got ${length} values`);
       });
-      return tensor(placed, { shape });
+      const all = tensor(values.flat());
+      const inner = all.shape.slice(1);
+      const size = inner.reduce((product, one) => product * one, 1);
+      const placed = new Float64Array(mask.length * size);
+      const places = series.flatMap((at, i) => at.map((t) => i * times.length + column.get(t)!));
+      places.forEach((place, k) => placed.set(elementsOf(all).subarray(k * size, (k + 1) * size), place * size));
+      return tensor(placed, { shape: [...shape, ...inner] });
     },
   };
 };
 
-/** @throws OptionError for anything but a list of lists of numbers. */
-const requireLists = (name: string, value: unknown): void => {
-  if (!Array.isArray(value) || !value.every((list) => Array.isArray(list) && list.every((x) => typeof x === "number")))
+/** @throws OptionError for anything but a list of lists of numbers, or of what else each may be. */
+const requireLists = (name: string, value: unknown, isEntry = (x: unknown): boolean => typeof x === "number"): void => {
+  if (!Array.isArray(value) || !value.every((list) => Array.isArray(list) && list.every(isEntry)))
     throw new OptionError(`${name} got ${described(value)}: give one list of numbers for each series, as in ${name}([[1, 2], [0.5, 2]])`);
 };

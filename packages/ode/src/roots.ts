@@ -12,7 +12,7 @@ export interface Sample {
 }
 
 /**
- * The end, nearer to zero in value, of a bracket not longer than twice the tolerance.
+ * The end, nearer to zero in value, of a bracket not longer than twice the tolerance; but never `from`: what was there is over.
  *
  * @param f - has a sign everywhere between.
  * @param from - one end of the bracket.
@@ -23,7 +23,8 @@ export const zeroBetween = (f: (x: number) => number, from: Sample, to: Sample, 
   let [newest, other] = [to, from];
   let fraction = 0.5;
   for (;;) {
-    const best = Math.abs(newest.value) < Math.abs(other.value) ? newest : other;
+    const isNewest = other.x === from.x || (newest.x !== from.x && Math.abs(newest.value) < Math.abs(other.value));
+    const best = isNewest ? newest : other;
     const width = other.x - newest.x;
     const least = tolerance / Math.abs(width);
     const x = newest.x + fraction * width;

@@ -142,7 +142,10 @@ const rungeKuttaStep = (tableau: CheckedTableau, term: Term, t0: Time, t1: Time,
     });
   if (interpolant !== undefined) {
     const all = further.length === 0 ? complete : lazily(withFurther);
-    record.at = (t) => term.combine(y0, denseWeights(interpolant.coefficients, t0, h, t), pick(interpolant.indices, all()), h);
+    record.at = (t) =>
+      timeValue(h) === 0
+        ? term.combine(y0, [1], [carry], term.differential(t0, t)) // where the last of several events has no time left for its step
+        : term.combine(y0, denseWeights(interpolant.coefficients, t0, h, t), pick(interpolant.indices, all()), h);
   }
   if (stiffness !== undefined)
     record.stiffness = () =>

@@ -29,17 +29,17 @@ type CostSentence<R> =
 
 /** The controller of a solver: optional where the default one, {@link adaptive}, has the error estimate that it needs. */
 export type ControllerOption<R extends Step> = R extends EmbeddedStep
-  ? { readonly controller?: Controller<NoInfer<R>> }
+  ? { readonly controller?: Controller<NoInfer<R>> | undefined }
   : { readonly controller: Controller<NoInfer<R>> | ErrorSentence<R> };
 
 /** What is saved: states, or values V of them. */
 export interface SaveOptions<Y, V> {
   /** Times, in the direction of the solve; default [t1], none with `every`. */
-  readonly times?: readonly number[] | Tensor;
+  readonly times?: readonly number[] | Tensor | undefined;
   /** "step": t0 and the end of every step besides. */
-  readonly every?: "step";
+  readonly every?: "step" | undefined;
   /** What is kept of a state at a time, a tensor or a tree of tensors; default the state itself. */
-  readonly value?: (t: Tensor, y: Y) => V;
+  readonly value?: ((t: Tensor, y: Y) => V) | undefined;
 }
 
 /** What a solve is told besides its field and initial state Y; V is what it saves of a state. */
@@ -49,41 +49,41 @@ export interface SolveSettings<R extends Step, Y = Tensor, V = Y> {
   /** Where to solve to; may be before t0. */
   readonly t1: number | Tensor;
   /** Default {@link tsit5}. */
-  readonly solver?: Solver<Ode, R>;
+  readonly solver?: Solver<Ode, R> | undefined;
   /**
    * Times whose states are wanted, in the direction of the solve, t0 and t1 allowed; default [t1]. The steps are not changed where the solver interpolates.
    * With {@link SaveOptions} every step, or a function of the states.
    */
-  readonly saveAt?: readonly number[] | Tensor | SaveOptions<Y, V>;
+  readonly saveAt?: readonly number[] | Tensor | SaveOptions<Y, V> | undefined;
   /** What can happen on the way: notes, ends, changes of the state. Needs a solver with dense output. */
-  readonly events?: R extends DenseStep ? readonly SolveEvent<Y>[] : (typeof sentences)["events"];
+  readonly events?: (R extends DenseStep ? readonly SolveEvent<Y>[] : (typeof sentences)["events"]) | undefined;
   /** Attempted steps before the solve is given up; default 100,000. */
-  readonly maxSteps?: number;
+  readonly maxSteps?: number | undefined;
   /** Sees each accepted step, in numbers that nobody watches; "stop" or false ends the solve with the status "terminated". */
-  readonly onStep?: (step: TreeStep<Y, NoInfer<R>>) => unknown;
+  readonly onStep?: ((step: TreeStep<Y, NoInfer<R>>) => unknown) | undefined;
   /** An AbortSignal, read before each step: status "aborted". */
-  readonly signal?: Signal;
+  readonly signal?: Signal | undefined;
   /** Milliseconds before the solve is given up, looked at before each step: status "timeLimit". */
-  readonly timeLimit?: number;
+  readonly timeLimit?: number | undefined;
   /** Whether a failure is thrown (default), or returned: a solution with its `status`, its `error` and what was reached. Wrong options are thrown in any case. */
-  readonly throw?: boolean;
+  readonly throw?: boolean | undefined;
   /** Goes on where the same call stood: `resume` of its solution, or of one of its steps. What was saved before is not saved again. */
-  readonly resume?: Resumption;
+  readonly resume?: Resumption | undefined;
 }
 
 /** How to differentiate, and what to make small: costs of the steps only with an adjoint that differentiates steps. */
 export type AdjointOption<R extends Step> =
   | {
       /** How to differentiate; default discreteAdjoint() with every state stored. */
-      readonly adjoint?: Adjoint<NoInfer<R>> | OpenAdjoint<NoInfer<R>>;
+      readonly adjoint?: Adjoint<NoInfer<R>> | OpenAdjoint<NoInfer<R>> | undefined;
       /** Costs of the steps, and costs along the solution, returned as `penalties`. */
-      readonly regularize?: Regularizer<NoInfer<R>> | RunningCost | readonly (Regularizer<NoInfer<R>> | RunningCost)[] | CostSentence<R>;
+      readonly regularize?: Regularizer<NoInfer<R>> | RunningCost | readonly (Regularizer<NoInfer<R>> | RunningCost)[] | CostSentence<R> | undefined;
     }
   | {
       /** How to differentiate. */
-      readonly adjoint?: AnyAdjoint<NoInfer<R>>;
+      readonly adjoint?: AnyAdjoint<NoInfer<R>> | undefined;
       /** Costs along the solution, returned as `penalties`. */
-      readonly regularize?: RunningCost | readonly RunningCost[] | (typeof sentences)["continuousAdjoint"];
+      readonly regularize?: RunningCost | readonly RunningCost[] | (typeof sentences)["continuousAdjoint"] | undefined;
     };
 
 /** Options of {@link solve}. */

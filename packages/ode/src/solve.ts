@@ -2,7 +2,7 @@
  * @file `solve`: a problem in, a solution out; for whoever watches, one operation.
  */
 import { node, type Cotangent, type NodeResult } from "@dydt/autodiff";
-import { activeRecorders, formatShape, meterBytes, OptionError, ShapeError, type Tensor, type TreeOf } from "@dydt/tensor";
+import { activeRecorders, formatShape, isTensor, meterBytes, OptionError, ShapeError, type Tensor, type TreeOf } from "@dydt/tensor";
 import { requireObject } from "./arguments.js";
 import { differentiableTimes, type AnyAdjoint, type InputCotangents, type OpenAdjoint, type OutputCotangents } from "./adjoint.js";
 import { discreteAdjoint } from "./adjoints/discrete.js";
@@ -74,7 +74,8 @@ export interface Prepared<Y, V> {
 export const prepare = <Y, R extends Step, V>(f: (t: Tensor, y: Y) => Y, y0: Y, options: SolveOptions<R, Y, V>): Prepared<Y, V> => {
   if (typeof options !== "object" || options === null || runningCostsOf(options.regularize).length === 0)
     return prepareState(f, y0, options, (solution) => solution);
-  const { controller } = problemFrom<Y, R, V>(f, y0, { ...options, regularize: [] });
+  // What it goes on from has the costs, too.
+  const { controller } = problemFrom<Y, R, V>(f, y0, { ...options, regularize: [], resume: undefined } as SolveOptions<R, Y, V>);
   const costly = withRunningCosts(f, y0, options, controller);
   return prepareState(costly.field, costly.y0, costly.options, costly.solution);
 };
@@ -101,20 +102,24 @@ const prepareState = <Y, R extends Step, V, S>(
     if (problem.events.length > 0) throw new OptionError("at(t) has no derivative in a solve with events: ask for the time with saveAt");
     if (problem.supervision.resume !== undefined)
       throw new OptionError("at(t) has no derivative in a solve that was resumed, whose beginning is not known: ask for the time with saveAt");
-    const stops = problem.solver.interpolates === true ? problem.stops : inOrder([t, ...problem.stops], problem);
+    const ends = new Set(times);
+    const reached = problem.stops.filter((stop) => ends.has(timeValue(stop)));
+    // Steps that ended at save times move with them.
+    const stops = problem.solver.interpolates === true ? reached : inOrder([...reached, t], problem);
+    const saves = inOrder([...new Set([...reached.filter(isTensor), t])], problem);
     const reaches = timeValue(problem.t1) === times[times.length - 1];
     const t1 = reaches ? problem.t1 : times[times.length - 1]!;
     const along1: Problem<R> = {
       ...problem,
       ...alone(),
       t1,
-      saves: [t],
+      saves,
       stops,
       regularizers: [],
       controller: along(times),
       stats: { ...problem.stats },
     };
-    return differentiated(along1, adjoint).outputs.ys.map((leaf) => leaf.at(0));
+    return differentiated(along1, adjoint).outputs.ys.map((leaf) => leaf.at(saves.indexOf(t)));
   };
   const finish = (reached: Reached): Solution<S, V> => {
     problem.stats.peakBytes = peak();

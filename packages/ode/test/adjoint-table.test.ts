@@ -102,6 +102,18 @@ describe("every adjoint differentiates y0, closures, t0, t1 and save times", () 
     for (const key of ["y0", "p", "t0", "t1", "saves"] as const) expectNear(gradient[key], expected.gradient[key], 1e-11);
   });
 
+  test("forwardSensitivity, also of a field that solves an equation of its own", () => {
+    const inner = (p: Tensor, y: Tensor): Tensor =>
+      solve((_t, z) => z.mul(p).sin().add(y), y.mul(p), { t0: 0, t1: 0.5, controller: fixedSteps(2) }).y1;
+    const settings = { solver: reversibleHeun(), controller: fixedSteps(3) };
+    const of = (adjoint: AnyAdjoint<Step>) =>
+      gradient(({ p, y0, t1 }: { readonly p: Tensor; readonly y0: Tensor; readonly t1: Tensor }) => {
+        const { ys, y1 } = solve((t, y) => inner(p, y).sub(y.mul(t)), y0, { t0: 0, t1, saveAt: [0.5], ...settings, adjoint } as unknown as SolveOptions<DenseStep>);
+        return ys.sin().sum().add(y1.square().sum());
+      })({ p: tensor([0.5, -0.3]), y0: tensor([1, 2]), t1: tensor(1) }); // prettier-ignore
+    expectNear(of(forwardSensitivity()), of(discreteAdjoint()), 1e-12);
+  });
+
   test("reversibleAdjoint, to rounding, and it keeps nothing of the steps", () => {
     const discrete = run({ ...reversibleSettings, adjoint: discreteAdjoint() });
     const { gradient, auxiliary } = run({ ...reversibleSettings, adjoint: reversibleAdjoint() });

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { gradient } from "@dydt/autodiff";
 import { OptionError, random, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, autoAdjoint, discreteAdjoint, dopri5, errorEstimate, fixedSteps, rk4, solve, stiffnessEstimate, type Adjoint, type SolveStats,
-  type Step,
+  adaptive, autoAdjoint, discreteAdjoint, dopri5, errorEstimate, fixedSteps, midpoint, reversibleHeun, rk4, solve, stiffnessEstimate,
+  type Adjoint, type EmbeddedStep, type SolveOptions, type SolveStats, type Step,
 } from "@dydt/ode"; // prettier-ignore
-import { expectNear } from "./problems.js";
+import { errorOf, expectNear } from "./problems.js";
 
 const stream = random(1);
 const inputs = { w: stream.normal([16, 16]).mul(0.4), y0: stream.normal([32, 16]) };
@@ -84,6 +84,29 @@ describe("what is in a solve besides its steps is in the plan, too", () => {
     const slope = (adjoint: Adjoint<Step>) =>
       gradient((start: Tensor) => solve((_t, y) => y, start, { t0: 0, t1: 2, events: [late], adjoint }).y1.sum())(tensor([1, 1.5]));
     expectNear(slope(autoAdjoint({ bytes: 100_000 })), slope(discreteAdjoint()), 1e-12);
+  });
+});
+
+describe("whatever is allowed is kept to", () => {
+  const times = { t0: tensor(0), t1: tensor(2) };
+  test.each([
+    ["where a step should fit", { solver: midpoint(), controller: fixedSteps(9) }, [1]],
+    ["with save times that are tensors, at both ends", { solver: rk4(), controller: fixedSteps(6) }, [0, 0, 0.7, 2]],
+    ["with save times that coincide, which steps end at", { solver: reversibleHeun(), controller: fixedSteps(6) }, [0, 0, 0.7, 2]],
+    ["with a state that is stored with its slope", { solver: reversibleHeun(), controller: adaptive({ rtol: 1e-3, atol: 1e-3 }) }, [1]],
+  ] as const)("%s", (_, settings, saves) => {
+    const used = (bytes: number): number => {
+      let stats: SolveStats | undefined;
+      gradient(({ w, y0, t0, t1, at }: typeof inputs & typeof times & { readonly at: Tensor }) => {
+        const options = { t0, t1, saveAt: at, adjoint: autoAdjoint({ bytes }), ...settings } as unknown as SolveOptions<EmbeddedStep>;
+        const solution = solve((t: Tensor, y: Tensor) => y.matmul(w).tanh().add(t).mul(0.5), y0, options);
+        ({ stats } = solution);
+        return solution.ys.square().sum();
+      })({ ...inputs, ...times, at: tensor(saves) });
+      return stats!.peakBytes;
+    };
+    const least = Number(/takes (\d+)/.exec(errorOf(() => used(1000)).message)![1]);
+    for (const part of [1, 1.05, 1.15, 1.3, 1.5, 1.8, 2.2, 3, 5]) expect(used(Math.ceil(part * least))).toBeLessThanOrEqual(Math.ceil(part * least));
   });
 });
 

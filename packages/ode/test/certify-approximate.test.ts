@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { custom } from "@dydt/autodiff";
-import { stack, stopGradient, tensor, type Tensor } from "@dydt/tensor";
+import { random, stack, stopGradient, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, backsolveAdjoint, certifyGradient, denseAdjoint, directAdjoint, discreteAdjoint, errorEstimate, euler, fixedSteps, gaussAdjoint, interpolatedAdjoint,
-  rk4, solve, type DefaultStep, type SolveEvent, type SolveOptions,
+  adaptive, asynchronousLeapfrog, backsolveAdjoint, certifyGradient, denseAdjoint, directAdjoint, discreteAdjoint, errorEstimate, euler, fixedSteps, gaussAdjoint,
+  grid, interpolatedAdjoint, rk4, solve, type ContinuousAdjoint, type DefaultStep, type DenseStep, type SolveEvent, type SolveOptions,
 } from "@dydt/ode"; // prettier-ignore
 
 type Options = Partial<SolveOptions<DefaultStep>>;
@@ -142,4 +142,49 @@ describe("where the Taylor remainder tells nothing", () => {
     expect(row(certificate, "Taylor remainder")!.note).toMatch(/costs of other steps/);
     expect(certificate.passed).toBe(false);
   });
+});
+
+describe("steps are frozen between the times that they must end at", () => {
+  interface Times {
+    readonly x: Tensor;
+    readonly saves: Tensor;
+    readonly t1: Tensor;
+  }
+  const at: Times = { x: tensor([1, -0.5]), saves: tensor([0.4, 0.9]), t1: tensor(1.5) };
+  const saved = (options: object) => ({ x, saves, t1 }: Times): Tensor =>
+    solve((t, y) => y.mul(t).sin().add(0.3), x, { t0: 0, t1, saveAt: saves, ...options }).ys.square().sum(); // prettier-ignore
+
+  test.each([
+    ["save times of a solver without dense output", { solver: asynchronousLeapfrog(), controller: fixedSteps(7) }],
+    ["declared times", { controller: adaptive({ times: [0.5, 1] }) }],
+    ["a list of times, of which the end moves", { controller: grid([0, 0.2, 0.7, 1.1, 1.5]) }],
+  ])("%s", (_, options) => {
+    const certificate = certifyGradient(saved(options), at);
+    expect(certificate.passed, certificate.toString()).toBe(true);
+    expect(row(certificate, "Taylor remainder")!.verdict).toBe("pass");
+  });
+
+  test("a save time at the end, beyond which it has no value, is looked at from the other side", () => {
+    const loss = (saves: Tensor): Tensor =>
+      solve((t, y) => y.mul(t).sin(), tensor([1, 2]), { t0: 0, t1: 1, saveAt: saves })
+        .ys.square()
+        .sum();
+    for (const seed of [0, 1, 2]) {
+      const certificate = certifyGradient(loss, tensor([0.4, 1]), { seed });
+      expect(certificate.passed, certificate.toString()).toBe(true);
+    }
+  });
+});
+
+test("higher derivatives that hide the order of the remainder are no fault of the gradient", () => {
+  const along = random(0).normal([1]);
+  const loss = (adjoint: ContinuousAdjoint<DenseStep>, wrong = 1) => (x: Tensor): Tensor => {
+    const u = solve((_t, y) => y.mul(0.7), x, { t0: 0, t1: 1, adjoint }).y1.mul(Math.exp(-0.7)).sub(1).div(along);
+    const twice = custom(u, () => ({ outputs: u.mul(2), pullback: (g: Tensor) => g.mul(2 * wrong) }));
+    return twice.add(u.square()).sub(u.pow(3).mul(10)).sum();
+  }; // prettier-ignore
+  const right = certifyGradient(loss(denseAdjoint()), tensor([1]));
+  expect(row(right, "Taylor remainder")!.note).toMatch(/higher derivatives hide/);
+  expect(right.passed, right.toString()).toBe(true);
+  expect(certifyGradient(loss(denseAdjoint(), 1.001), tensor([1])).passed).toBe(false);
 });

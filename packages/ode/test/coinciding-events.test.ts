@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { gradient, jvp } from "@dydt/autodiff";
-import { stack, tensor, type Tensor } from "@dydt/tensor";
+import { concat, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, autoAdjoint, backsolveAdjoint, bosh3, denseAdjoint, directAdjoint, discreteAdjoint, fixedSteps, forwardSensitivity, gaussAdjoint, grid,
-  interpolatedAdjoint, rk4, solve, type SolveEvent,
+  adaptive, autoAdjoint, backsolveAdjoint, bosh3, bs5, denseAdjoint, directAdjoint, discreteAdjoint, dop853, euler, fixedSteps, forwardSensitivity, gaussAdjoint,
+  grid, inPlace, interpolatedAdjoint, rk4, solve, tsit5, type DefaultStep, type SolveEvent, type SolveOptions,
 } from "@dydt/ode"; // prettier-ignore
-import { expectNear, granularities, schedules } from "./problems.js";
+import { expectNear, expectSameBits, granularities, schedules } from "./problems.js";
 
+const explicit = [euler(), rk4(), bosh3(), tsit5(), bs5(), dop853()];
 const still = (_t: Tensor, y: Tensor) => y.mul(0);
 const along = (times: number): readonly number[] => Array.from({ length: times }, (_, i) => 0.000123 + (i * 0.99) / times);
 
@@ -72,6 +73,21 @@ describe("changes of the state at the same time", () => {
   });
 });
 
+test.each([1, 0.45])("a note of what happens with a change is left, and its state saved, once, be it in parts; the end is at %f", (t1) => {
+  const when = (t: Tensor) => t.sub(0.45);
+  const events: readonly SolveEvent<Tensor>[] = [{ when, then: (_t, y) => y.add(1) }, { when }];
+  for (const saveAt of [[0.45], { every: "step" } as const]) {
+    const run = (options: object = {}) => solve(still, tensor(1), { t0: 0, t1, controller: fixedSteps(2), events, saveAt, ...options });
+    const whole = run();
+    const parts = [run({ maxSteps: 1, throw: false })];
+    for (let last = parts[0]!; last.status === "maxSteps"; parts.push(last)) last = run({ maxSteps: 1, throw: false, resume: last.resume });
+    expectSameBits(concat(parts.map(({ ts }) => ts)), whole.ts);
+    expectSameBits(concat(parts.map(({ ys }) => ys)), whole.ys);
+    expect(new Set(whole.ts.toArray() as number[]).size).toBe(whole.ts.size);
+    for (const i of [0, 1]) expect(concat(parts.map(({ events }) => events[i]!.states)).toArray()).toEqual([1 + i]);
+  }
+});
+
 test("an event that is located loosely happens once", () => {
   for (const tolerance of [1e-3, 1e-2])
     for (const tau of along(30)) {
@@ -116,6 +132,39 @@ describe("what is saved where the state changes twice", () => {
     for (const times of [[], [0.45]]) {
       const every = solve(still, tensor(1), { ...common, saveAt: { every: "step", times } });
       expect([every.ts.toArray(), every.ys.toArray()]).toEqual([[0, 0.45, 0.5, 1], [1, 20, 20, 20]]); // prettier-ignore
+    }
+  });
+
+  test.each(explicit)("at the very end is the state after both, in one go and in parts, with $name", (solver) => {
+    const field = (t: Tensor, y: Tensor) => y.mul(0.5).add(t);
+    const plain = inPlace((t, y, dy) => (dy[0] = 0.5 * y[0]! + t));
+    const when = (t: Tensor) => t.sub(1);
+    const events: readonly SolveEvent<Tensor>[] = [
+      { when, then: (t, y) => y.mul(1.5).add(t) },
+      { when },
+      { when, then: (_t, y) => y.square() },
+      { when, then: "terminate" },
+    ];
+    for (const controller of [fixedSteps(4), ...(solver.errorOrder === undefined ? [] : [adaptive({ rtol: 1e-3 })])]) {
+      const common = { t0: 0, t1: 1, solver, controller, saveAt: [0.3, 1] } as unknown as SolveOptions<DefaultStep>;
+      const run = (options: object = {}, f: typeof field = field, y0 = tensor([0.4])) => solve(f, y0, { ...common, events, ...options });
+      const before = solve(field, tensor([0.4]), common).y1.item();
+      const between = 1.5 * before + 1;
+      const whole = run();
+      expect(whole.status).toBe("terminated");
+      expectNear([whole.ys.at(1), whole.y1, whole.at(1)], Array<number>(3).fill(between ** 2), 1e-12);
+      expectNear(whole.events.map(({ states }) => states.item()), [before, between, between, between ** 2], 1e-12); // prettier-ignore
+      const fast = run({}, plain);
+      expect([fast.ys.toArray(), fast.stats.evaluations]).toEqual([whole.ys.toArray(), whole.stats.evaluations]);
+      const rows: Tensor[] = [];
+      for (let part = run({ maxSteps: 1, throw: false }); ; part = run({ maxSteps: 1, throw: false, resume: part.resume })) {
+        rows.push(part.ys);
+        if (part.status !== "maxSteps") break;
+      }
+      expectSameBits(concat(rows), whole.ys);
+      const slope = (adjoint: unknown) => gradient((y0: Tensor) => run({ adjoint }, field, y0).y1.sum())(tensor([0.4]));
+      const rate = gradient((y0: Tensor) => solve(field, y0, common).y1.sum())(tensor([0.4])).mul(3 * between);
+      for (const adjoint of [directAdjoint(), discreteAdjoint(), forwardSensitivity()]) expectNear(slope(adjoint), rate, 1e-12);
     }
   });
 

@@ -3,7 +3,7 @@ import { gradient } from "@dydt/autodiff";
 import { concat, heap, OptionError, scope, stack, tensor, type Tensor } from "@dydt/tensor";
 import type { SolveError } from "@dydt/ode";
 import {
-  AbortedError, adaptive, bosh3, discreteAdjoint, dopri5, fixedSteps, integrate, MaxStepsError, NonFiniteError, rk4, solve, StepTooSmallError,
+  AbortedError, adaptive, bosh3, discreteAdjoint, dopri5, fixedSteps, integrate, kineticEnergy, MaxStepsError, NonFiniteError, rk4, solve, StepTooSmallError,
   stepCoefficients, TimeLimitError, tsit5, type Solution, type SolveOptions, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import { errorOf, expectNear, expectSameBits, lotkaVolterra } from "./problems.js";
@@ -216,6 +216,14 @@ describe("a solve that goes on where another one stood", () => {
       expectSameBits(part.y1, solve(field, y0, options).y1);
       expect(grid).toEqual(solve(field, y0, options).grid);
     }
+  });
+
+  test("with costs along the solution, which go on as well", () => {
+    const options = { ...settings, regularize: kineticEnergy(), throw: false };
+    const all = solve(field, y0, options);
+    let part = solve(field, y0, { ...options, maxSteps: 7 });
+    while (part.status === "maxSteps") part = solve(field, y0, { ...options, maxSteps: 7, resume: part.resume });
+    expectSameBits([part.y1, ...part.penalties], [all.y1, ...all.penalties]);
   });
 
   test("from a step of a loop, and from the partial solution of an error", () => {

@@ -199,6 +199,19 @@ describe("the shortest and the longest step", () => {
     }
   });
 
+  test("never have no length, be the first one or the least too short for the time, or the slope too large for its square", () => {
+    const decay = (rate: number) => (_t: Tensor, y: Tensor) => y.mul(-rate);
+    for (const [rate, t0, t1, options] of [
+      [1e300, 0, 1e-300, {}],
+      [1, 1, 2, { first: 1e-30, min: 1e-30 }],
+    ] as const) {
+      // prettier-ignore
+      const { y1, grid } = solve(decay(rate), tensor([1]), { t0, t1, maxSteps: 100, controller: adaptive(options) });
+      expectNear(y1, [Math.exp(-1)], 1e-5);
+      expect(new Set(grid).size).toBe(grid.length);
+    }
+  });
+
   test("a step that would be shorter than the smallest is tried at the smallest first", () => {
     // The first step is far too long; the rule would have it shortened below min, but min is short enough.
     const { status, stats } = solve(oscillator, start, { t0: 0, t1: 1, controller: adaptive({ first: 1, min: 0.02, rtol: 1e-6, atol: 1e-6 }) });

@@ -465,6 +465,17 @@ describe("events in one step", () => {
     );
   });
 
+  test("lie behind what was saved before them, be it by a rounding", () => {
+    for (let i = 0; i < 10; i++) {
+      const event: SolveEvent<Tensor> = { when: (_t, y) => y.sub(0.4), then: (_t, y) => y.add(0.045) };
+      const options = { t0: 1e4, t1: 1e4 + 3, controller: adaptive({ max: 0.2 }), events: [event], saveAt: { every: "step" } } as const;
+      const { ts, ys, at } = solve((_t, y) => y.mul(0).sub(1.29), tensor(0.5 + i / 70), options);
+      const times = ts.toArray() as readonly number[];
+      expect(new Set(times).size).toBe(times.length);
+      expectSameBits(stack(times.map(at)), ys);
+    }
+  });
+
   test("are located as exactly as is asked", () => {
     const of = (tolerance: number) => {
       let calls = 0;

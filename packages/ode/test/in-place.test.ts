@@ -47,6 +47,8 @@ describe("a field over plain arrays", () => {
     expect(fast.events[0]!.times.size).toBeGreaterThan(1);
     expectSameBits([fast.events[0]!.times, fast.events[0]!.states], [slow.events[0]!.times, slow.events[0]!.states]);
     expectSameBits(fast.y1, slow.y1);
+    const saveAt = Array.from({ length: 33 }, (_, i) => i / 8); // also in the steps that the event ends
+    expectSameBits(solve(inPlace(plain), y0, { ...options, saveAt }).ys, solve(field, y0, { ...options, saveAt }).ys);
     const records = [...integrate(inPlace(plain), y0, interval)];
     const expected = [...integrate(field, y0, interval)];
     expect(records).toHaveLength(expected.length);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { gradient } from "@dydt/autodiff";
-import { heap, OptionError, tensor, zeros, type Tensor } from "@dydt/tensor";
+import { heap, OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
 import { adaptive, asynchronousLeapfrog, euler, fixedSteps, integrate, raggedTimes, rk4, solve, tsit5 } from "@dydt/ode";
 import { errorOf, expectNear, expectSameBits, lotkaVolterra } from "./problems.js";
 
@@ -179,6 +179,15 @@ describe("series of different times", () => {
       [0, 0, 4, 0, 0],
       [5, 0, 0, 6, 7],
     ]);
+  });
+
+  test("have values of any shape, the same for all", () => {
+    const placed = place([[[1, 10], [2, 20], [3, 30]], [[4, 40]], [[5, 50], [6, 60], [7, 70]]]); // prettier-ignore
+    expect(placed.shape).toEqual([3, 5, 2]);
+    expectSameBits(placed.take(0, 2), place([[1, 2, 3], [4], [5, 6, 7]]));
+    expectSameBits(placed.take(1, 2), place([[10, 20, 30], [40], [50, 60, 70]]));
+    expect(() => place([[[1], [2], [3]], [4], [[5], [6], [7]]])).toThrow(ShapeError);
+    expect(raggedTimes([[]]).place([[]]).shape).toEqual([1, 0]);
   });
 
   test("are fitted as one batch: the gradient is the sum of those of the single series", () => {

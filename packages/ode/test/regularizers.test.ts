@@ -164,6 +164,16 @@ describe("step costs", () => {
     }
   });
 
+  test.each(["l2", "rms", "inf"] as const)("are none for the stiffness of steps so short that all differences are rounding (%s)", (norm) => {
+    const times = [0.2, 0.4, 0.6, 0.8];
+    const { value, gradient: slope } = valueAndGradient((k: Tensor) => {
+      const regularize = stiffnessEstimate({ norm, reduce: "max", timesStep: false });
+      return solve((_t, y) => y.mul(k), tensor([1, 2, 3]), { t0: 0, t1: 1, solver: dopri5(), controller: adaptive({ times }), regularize })
+        .penalties[0]!;
+    })(tensor(-3));
+    expectNear([value.item(), slope.item()], [3, -1], 1e-6);
+  });
+
   test("of an empty interval are zero, with gradient zero", () => {
     const slope = gradient(
       (k: Tensor) => solve(lotkaVolterra(k), y0, { t0: 1, t1: 1, regularize: [errorEstimate(), stiffnessEstimate({ reduce: "max" })] }).penalties[0]!,

@@ -44,6 +44,16 @@ solve(f, y0, { ...t, controller: fixed(0.1) });
 solve(f, y0, { ...t, solver: tsit5(), controller: grid([0, 0.5, 1]) });
 solve(f, y0, { ...t, controller: grid(solve(f, y0, t)) });
 
+// What is undefined is not given.
+solve(f, y0, {
+  ...t, solver: undefined, controller: undefined, saveAt: undefined, adjoint: undefined, regularize: undefined, events: undefined, maxSteps: undefined,
+  onStep: undefined, signal: undefined, timeLimit: undefined, throw: undefined, resume: undefined,
+}); // prettier-ignore
+solve(f, y0, { ...t, solver: tsit5(), controller: adaptive({ rtol: undefined, times: undefined }), saveAt: { times: undefined, every: "step" } });
+solve(f, y0, { ...t, events: [{ when: (_, y) => y.at(0), direction: undefined, then: undefined, times: undefined, tolerance: undefined }] });
+// @ts-expect-error -- euler needs a controller, and this is none
+solve(f, y0, { ...t, solver: euler(), controller: undefined });
+
 // Those that do not need one that gives them their steps.
 solve(f, y0, { ...t, solver: euler(), controller: fixedSteps(10) });
 solve(f, y0, { ...t, solver: rk4(), controller: fixed(0.1), adjoint: discreteAdjoint() });

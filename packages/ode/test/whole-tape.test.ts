@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { gradient, revolve, storeAll, valueAndGradient, type Schedule } from "@dydt/autodiff";
 import { isTensor, stack, tensor, type Tensor } from "@dydt/tensor";
 import {
-  adaptive, bosh3, discreteAdjoint, dopri5, fixedSteps, grid, heun, integrate, solve, tsit5, type EmbeddedStep, type Ode, type Solver,
+  adaptive, bosh3, directAdjoint, discreteAdjoint, dopri5, fixedSteps, grid, heun, integrate, reversibleHeun, solve, tsit5,
+  type Adjoint, type EmbeddedStep, type Ode, type OpenAdjoint, type Solver, type Step,
 } from "@dydt/ode"; // prettier-ignore
 import {
   expectNear, expectSameBits, granularities, inputsOf, lossAndGradient, lotkaVolterra, problemNamed, solverNamed, solverNames, squaredLoss, wholeTape,
@@ -102,6 +103,44 @@ test("whatever the grid, the number of slots, the save times and the solver: the
     ),
     { numRuns: 25 },
   );
+});
+
+describe("at(t) of a solver without dense output", () => {
+  const bare = { t0: 0, solver: reversibleHeun(), controller: fixedSteps(4) } as const;
+  const end = (f: (t: Tensor, y: Tensor) => Tensor, saves: Tensor, t: number, adjoint: Adjoint<Step> | OpenAdjoint<Step>, options = {}): Tensor =>
+    solve(f, problem.y0, { ...bare, t1: 2, saveAt: saves, adjoint, ...options })
+      .at(t)
+      .square()
+      .sum();
+
+  test("moves with the save times that steps ended at", () => {
+    const saves = tensor([0.3, 1.6]);
+    for (const t of [0.8, 1.6, 1.9]) {
+      const of = (adjoint: Adjoint<Step> | OpenAdjoint<Step>) => gradient((at: Tensor) => end(problem.field(problem.p), at, t, adjoint))(saves);
+      expectNear(of(discreteAdjoint()), of(directAdjoint()), 1e-12);
+      const h = 1e-5;
+      // The steps between two save times are constant fractions of what lies between: here none ends elsewhere before 0.5.
+      const moved = (dt: number): number => {
+        const times = [
+          0,
+          0.3 + dt,
+          0.3 + dt + (0.2 * (1.3 - dt)) / 1.3,
+          0.3 + dt + (0.7 * (1.3 - dt)) / 1.3,
+          0.3 + dt + (1.2 * (1.3 - dt)) / 1.3,
+          1.6,
+          2,
+        ];
+        return end(problem.field(problem.p), tensor([0.3 + dt, 1.6]), t, discreteAdjoint(), { controller: grid(times) }).item();
+      };
+      if (t === 1.9) expectNear(of(discreteAdjoint()).at(0), (moved(h) - moved(-h)) / (2 * h), 1e-6);
+    }
+  });
+
+  test("goes no further than the solve that ended early", () => {
+    const breaks = (t: Tensor, y: Tensor): Tensor => (t.item() > 1 ? y.mul(NaN) : y.neg());
+    const solved = (y0: Tensor) => solve(breaks, y0, { ...bare, t1: 2, saveAt: [0.3, 1.6], throw: false }).at(0.5);
+    expectSameBits(gradient((y0: Tensor) => solved(y0).sum())(tensor([1, 2])), gradient((y0: Tensor) => solved(y0).sum())(tensor([2, 4])));
+  });
 });
 
 describe("a carry that is a part of the state", () => {

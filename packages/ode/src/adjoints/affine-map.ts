@@ -3,7 +3,7 @@
  *
  * Put on a tape itself, the pullback gives A s for any number of directions s, one walk back each.
  */
-import { tapeOver, type Cotangent } from "@dydt/autodiff";
+import { SecondDerivativeError, tapeOver, type Cotangent } from "@dydt/autodiff";
 import { elementsOf, tensor, zerosLike, type Tensor } from "@dydt/tensor";
 
 /** ⟨a, b⟩. */
@@ -36,15 +36,15 @@ export interface Affine {
 type Pullback = (w: readonly Tensor[]) => readonly Cotangent[];
 
 /** w ↦ Aᵀw + g on a tape. */
-export const tapedMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
+const tapedMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
   const w = ends.map((end) => zerosLike(end));
   let pulled: readonly Cotangent[] = [];
   const { reverse } = tapeOver(() => (pulled = pullback(w)).filter((part) => part !== undefined), w);
   return { constant: pulled, push: (s) => reverse(s.filter((_, i) => pulled[i] !== undefined)) };
 };
 
-/** The same by its columns, one for each component of w: where the pullback cannot be recorded, as at events. */
-export const columnMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
+/** The same by its columns, one for each component of w. */
+const columnMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
   const zero = ends.map((end) => zerosLike(end));
   const constant = pullback(zero);
   const columns = ends.map((end, i) => unitsOf(end).map((unit) => pullback(zero.map((w, k) => (k === i ? unit : w)))));
@@ -53,4 +53,14 @@ export const columnMap = (pullback: Pullback, ends: readonly Tensor[]): Affine =
     return ends.map((end, i) => tensor(columns[i]!.map((column) => inner(column, s) - base), { shape: end.shape }).cast(end.dtype)); // prettier-ignore
   };
   return { constant, push };
+};
+
+/** Turns a pullback round; by its columns where it cannot be recorded, as that of a solve inside the field. */
+export const affineMap = (pullback: Pullback, ends: readonly Tensor[]): Affine => {
+  try {
+    return tapedMap(pullback, ends);
+  } catch (error) {
+    if (!(error instanceof SecondDerivativeError)) throw error;
+    return columnMap(pullback, ends);
+  }
 };

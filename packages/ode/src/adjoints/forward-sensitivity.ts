@@ -13,7 +13,7 @@ import type { Problem } from "../problem.js";
 import type { Leaves, Step } from "../step.js";
 import { timeValue } from "../time.js";
 import { accounted } from "./account.js";
-import { columnMap, inner, tapedMap, unitsOf } from "./affine-map.js";
+import { affineMap, inner, unitsOf } from "./affine-map.js";
 import { bring, rowOf } from "./cotangents.js";
 import { discreteAdjoint } from "./discrete.js";
 import { solveForward } from "./forward-run.js";
@@ -84,7 +84,7 @@ const pullForward = <R extends Step>(
       advance(() => {
         const carry = solver.start(term, t0, y0);
         const before = { y: y0.map((): Cotangent => undefined), origin: undefined, accumulated: none };
-        const { push } = tapedMap((w) => {
+        const { push } = affineMap((w) => {
           const { y, accumulated } = reverseStart(replay, captured, { ...before, carry: w });
           return [...y, ...accumulated];
         }, carry);
@@ -103,7 +103,7 @@ const pullForward = <R extends Step>(
           y1 = reversed.y1;
           return [...reversed.y, ...reversed.carry, reversed.origin, ...reversed.accumulated];
         };
-        const { constant, push } = (replay.happenings.has(j) ? columnMap : tapedMap)(pullback, [...before.y, ...(before.carry ?? []), origin]);
+        const { constant, push } = affineMap(pullback, [...before.y, ...(before.carry ?? []), origin]);
         collectFrom(constant);
         return [{ y: after?.y1 ?? y1, carry: after?.carry }, all().map(push)];
       });

@@ -9,7 +9,7 @@
  * between a declared time and its neighbours.
  */
 import { checkOptions, OptionError, unflatten, unrecorded, type Tensor } from "@dydt/tensor";
-import { requirePositive } from "../arguments.js";
+import { described, requirePositive } from "../arguments.js";
 import type { Controller, ControlSetup, Tolerances, Verdict } from "../controller.js";
 import * as sentences from "../sentences.js";
 import type { EmbeddedStep, Leaves } from "../step.js";
@@ -22,26 +22,26 @@ import { checkTolerances, toleranceArrays, type Tolerance } from "./tolerance.js
 /** Options of {@link adaptive}, for states Y. */
 export interface AdaptiveOptions<Y = Tensor> {
   /** Relative tolerance: a number, a list or tensor of the state's shape, or a tree of these like the state; default 1e-6 in float64, 1e-4 in float32. */
-  readonly rtol?: Tolerance;
+  readonly rtol?: Tolerance | undefined;
   /** Absolute tolerance, in the same forms; default 1e-9 in float64, 1e-6 in float32. */
-  readonly atol?: Tolerance;
+  readonly atol?: Tolerance | undefined;
   /** How the scaled error becomes one number; default {@link rootMeanSquareNorm}. */
-  readonly norm?: ErrorNorm;
+  readonly norm?: ErrorNorm | undefined;
   /** How the next length answers to the errors; default `stepCoefficients.proportionalIntegral`. */
-  readonly coefficients?: StepCoefficients;
-  /** No step is shorter, but for one that ends at a given time; a failure where shorter ones would be needed. Default: a few rounding errors of the time. */
-  readonly min?: number;
+  readonly coefficients?: StepCoefficients | undefined;
+  /** No step is shorter, but for one that ends at a given time; a failure where shorter ones would be needed. A few rounding errors of the time at least, the default. */
+  readonly min?: number | undefined;
   /** No step is longer; default the whole interval. */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** Length of the first step; found by Hairer's rule unless given. */
-  readonly first?: number;
+  readonly first?: number | undefined;
   /**
    * Times at which a step must end, and at which f may jump: what lies before is solved with f before it, what comes after begins anew. In any order; those
    * outside the interval have no effect. Each costs two short steps besides.
    */
-  readonly times?: readonly number[] | Tensor;
+  readonly times?: readonly number[] | Tensor | undefined;
   /** Where f makes sense. A step that leaves it is rejected and tried again with half its length. */
-  readonly domain?: (t: number, y: Y) => boolean;
+  readonly domain?: ((t: number, y: Y) => boolean) | undefined;
 }
 
 const known = ["rtol", "atol", "norm", "coefficients", "min", "max", "first", "times", "domain"];
@@ -108,11 +108,15 @@ const control = <Y>(options: AdaptiveOptions<Y>, times: readonly number[], setup
   const measure = measureBy(tolerances, norm);
   const span = Math.abs(t1 - t0);
   const longest = Math.min(max ?? Infinity, span);
-  const smallest = (t: number) => min ?? Math.max(16 * Number.EPSILON * Math.abs(t), 5e-32 * span);
+  const smallest = (t: number) => Math.max(16 * Number.EPSILON * Math.abs(t), min ?? 5e-32 * span);
   const within = (h: number, t: number) => Math.min(Math.max(h, smallest(t)), longest);
   const declared = declaredTimes(times, t0, t1, dtype);
   const filter = stepFilter(coefficients, errorPower, setup.memory);
-  const isInside = domain === undefined ? () => true : (t: number, y: Leaves) => unrecorded(() => domain(t, unflatten(form, y) as Y));
+  const isInside = (t: number, y: Leaves): boolean => {
+    const answer: unknown = domain === undefined || unrecorded(() => domain(t, unflatten(form, y) as Y));
+    if (typeof answer === "boolean" || typeof answer === "number") return Boolean(answer);
+    throw new OptionError(`the domain of adaptive returned ${described(answer)}: true or false is needed, as of y.at(0).item() > 0`);
+  };
   if (!isInside(t0, y0)) throw new OptionError(`the initial state lies outside the domain that adaptive was given, at t = ${t0}`);
 
   const assess = assessBy(tolerances, norm);

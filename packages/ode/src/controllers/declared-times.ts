@@ -6,7 +6,7 @@
  * Steps of a length that the time barely resolves stand on both sides of τ. So no step but these sees the field on both sides, whichever value it has at τ
  * itself, in either direction of time; and all are ordinary steps, which grids, checkpoints and adjoints repeat. They change the state by rounding only.
  */
-import { elementsOf, isTensor, OptionError, type Dtype, type Tensor } from "@dydt/tensor";
+import { isTensor, OptionError, type Dtype, type Tensor } from "@dydt/tensor";
 
 /** The times of one solve, with their neighbours. */
 export interface DeclaredTimes {
@@ -18,10 +18,10 @@ export interface DeclaredTimes {
   readonly isGap: (from: number, to: number) => boolean;
 }
 
-/** @throws OptionError for something that is no list of finite numbers. */
+/** @throws OptionError for something that is no list of finite numbers; WatchedTensorError for a tensor that somebody differentiates. */
 export const checkTimes = (times: readonly number[] | Tensor | undefined): readonly number[] => {
   if (times === undefined) return [];
-  const list: unknown = isTensor(times) ? Array.from(elementsOf(times)) : times;
+  const list: unknown = isTensor(times) ? Array.from(times.data) : times; // which refuses a watched one: where f jumps has no derivative here
   if (!Array.isArray(list)) throw new OptionError(`adaptive got times of type ${typeof times}: a list of times is needed`);
   for (const t of list as readonly unknown[])
     if (!Number.isFinite(t)) throw new OptionError(`adaptive got the time ${String(t)}: a finite number is needed`);

@@ -34,5 +34,5 @@ export const initialStep = ({ t0, t1, y0, errorPower, slope, firstSlope }: Begin
     const h1 = steepest <= 1e-15 ? Math.max(1e-6, 1e-3 * h0) : power(0.01 / steepest, 1 / errorPower);
     const h = Math.min(100 * h0, h1, span);
     if (Number.isFinite(h) && h > 0) return h;
-    return h0 >= 0 ? h0 : span; // of a slope that is no number nothing can be told: steps that fail become shorter
+    return h0 > 0 ? h0 : span; // of a slope that is no number, or too large for its square, nothing can be told: steps that fail become shorter
   });

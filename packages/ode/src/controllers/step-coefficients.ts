@@ -16,9 +16,9 @@ import { checkOptions, OptionError, scalarExp, scalarLog } from "@dydt/tensor";
 
 /** How strongly the next length answers to the error, its change, and the change of that; what is left out is 0. */
 export interface StepCoefficients {
-  readonly proportional?: number;
+  readonly proportional?: number | undefined;
   readonly integral: number;
-  readonly derivative?: number;
+  readonly derivative?: number | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  *   R_S = Σⱼ Sⱼ |hⱼ|,  Sⱼ = ‖kᵢ − kₗ‖ / ‖gᵢ − gₗ‖ for two stages with cᵢ = cₗ   (Pal et al. 2021, eq. 12; L. F. Shampine, ACM TOMS 3(1), 1977)
  */
-import { checkOptions, abs, equal, OptionError, where, type Tensor } from "@dydt/tensor";
+import { checkOptions, abs, lessEqual, OptionError, where, type Tensor } from "@dydt/tensor";
 import * as sentences from "../sentences.js";
 import { checkReduce, timesLength, type Reduce, type Regularizer } from "../regularizer.js";
 import type { Leaves, StagePair, StiffnessStep } from "../step.js";
@@ -19,18 +19,22 @@ export interface StiffnessEstimateOptions {
   readonly reduce?: Reduce;
 }
 
+/** Differences below this part of the state are rounding, as all are in the shortest steps, and their ratio says nothing. */
+const roundingOf = ({ dtype }: Tensor): number => 8 * (dtype === "float32" ? 1 / 8_388_608 : Number.EPSILON);
+
 /** ‖Δk‖ / ‖Δg‖, zero where Δg vanishes. */
-const ratioOfNorms = ({ slopes, states }: StagePair): Tensor => {
+const ratioOfNorms = ({ slopes, states }: StagePair, y: Leaves): Tensor => {
   const below = sumOfSquares(states);
-  const vanishes = equal(below, 0);
+  const vanishes = lessEqual(below, sumOfSquares(y).mul(roundingOf(below) * roundingOf(below)));
   return where(vanishes, 0, rootOrZero(sumOfSquares(slopes)).div(rootOrZero(where(vanishes, 1, below))));
 };
 
 /** max |Δkᵢ / Δgᵢ|, components with Δgᵢ = 0 left out. */
-const largestRatio = ({ slopes, states }: StagePair): Tensor => {
+const largestRatio = ({ slopes, states }: StagePair, y: Leaves): Tensor => {
   const ratios: Leaves = slopes.map((dk, i) => {
-    const vanishes = equal(states[i]!, 0);
-    return where(vanishes, 0, abs(dk.div(where(vanishes, 1, states[i]!))));
+    const dg = states[i]!;
+    const vanishes = lessEqual(abs(dg), abs(y[i]!).mul(roundingOf(dg)));
+    return where(vanishes, 0, abs(dk.div(where(vanishes, 1, dg))));
   });
   return largest(ratios);
 };
@@ -54,7 +58,7 @@ export const stiffnessEstimate = (options: StiffnessEstimateOptions = {}): Regul
     needs: { property: "stiffness", otherwise: sentences.stiffnessEstimate },
     reduce,
     cost: (step: StiffnessStep): Tensor => {
-      const estimate = norm === "inf" ? largestRatio(step.stiffness()) : ratioOfNorms(step.stiffness());
+      const estimate = (norm === "inf" ? largestRatio : ratioOfNorms)(step.stiffness(), step.y1);
       return timesStep ? timesLength(estimate, step) : estimate;
     },
   });

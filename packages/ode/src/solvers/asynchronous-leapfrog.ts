@@ -20,7 +20,7 @@ import { timeAlong, timeValue } from "../time.js";
 /** Options of {@link asynchronousLeapfrog}. */
 export interface AsynchronousLeapfrogOptions {
   /** η from 0 to 1, not ½, where nothing could be undone. 1, the default, is undamped; less makes it stable on decaying problems, and of order 1. */
-  readonly eta?: number;
+  readonly eta?: number | undefined;
 }
 
 /**

@@ -22,7 +22,7 @@ import { timeValue, type Time } from "../time.js";
 /** Options of {@link reversible}. */
 export interface ReversibleOptions {
   /** λ, which ties the two states together: above 0, at most 1. The nearer to 1, the less rounding grows on the way back, by 1/λ a step. Default 0.999. */
-  readonly coupling?: number;
+  readonly coupling?: number | undefined;
 }
 
 /** The record of a method that was made reversible: with its error estimate, where it has one. */
