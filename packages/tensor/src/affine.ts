@@ -15,7 +15,7 @@ import { primitive, type Primitive } from "./primitive.js";
 import { activeRecorders } from "./recorder.js";
 import { withRules, type Cotangent, type Wanted } from "./rule.js";
 import { formatShape, sameShape, sizeOf } from "./shape.js";
-import { allocate, type Tensor } from "./tensor.js";
+import { allocate, requireTensor, type Tensor } from "./tensor.js";
 
 /**
  * σ(x W + b) as one operation, for x `[batch, in]`, W `[in, out]` and b `[out]`: the same bits as `matmul(x, W).add(b)` and the activation.
@@ -127,11 +127,14 @@ const affineCotangents = (
  * @param bias - `[out]`.
  * @param activation - σ, computed in the same pass; default none. The bits are those of the operations one after the other.
  * @returns `[..., out]`.
- * @throws ShapeError when the lengths do not fit; OptionError for an unknown activation.
+ * @throws ShapeError when the lengths do not fit; OptionError for an unknown activation, and for what is no tensor.
  * @example
  * expectClose(affine(tensor([1, 2]), tensor([[1, 0], [0, 1]]), tensor([10, 20])), [11, 22]);
  */
 export const affine = (x: Tensor, weight: Tensor, bias: Tensor, activation: FusedActivation = "identity"): Tensor => {
+  requireTensor("affine", x);
+  requireTensor("affine", weight);
+  requireTensor("affine", bias);
   if (!fusedActivations.includes(activation))
     throw new OptionError(`affine got the activation ${String(activation)}: ${fusedActivations.join(", ")} are known`);
   if (x.rank === 2) return affineProduct(x, weight, bias, activation);

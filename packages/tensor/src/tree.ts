@@ -16,6 +16,8 @@ export type TreeOf<Y> = Y extends Tensor
     ? never
     : { readonly [K in keyof Y]: TreeOf<Y[K]> };
 
+const isRecord = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+
 const refuse = (value: unknown, path: string): never => {
   const what =
     value === null || value === undefined
@@ -23,18 +25,26 @@ const refuse = (value: unknown, path: string): never => {
       : Array.isArray(value)
         ? "a list"
         : typeof value === "object"
-          ? "an object"
+          ? isRecord(value)
+            ? "an object"
+            : `a ${value.constructor.name}`
           : `a ${typeof value}`;
   throw new ShapeError(`a tree of tensors holds ${what} at ${path === "" ? "its root" : path}: make it a tensor with tensor(value)`);
 };
 
 const at = (path: string, key: string | number): string => (path === "" ? `${key}` : `${path}.${key}`);
 
+/** The branches of a record or list. @throws ShapeError for a Map, a promise and their like, whose contents are no properties. */
+const branchesOf = (tree: object, path: string): readonly (readonly [string, unknown])[] => {
+  const branches = Object.entries(tree);
+  return branches.length > 0 || Array.isArray(tree) || isRecord(tree) ? branches : refuse(tree, path);
+};
+
 /** Where in a tree the first value lies that is neither a tensor nor a branch, and an error that says so. */
 const refuseLeaf = (tree: unknown, path = ""): void => {
   if (isTensor(tree)) return;
   if (typeof tree !== "object" || tree === null) return refuse(tree, path);
-  for (const [key, branch] of Object.entries(tree)) refuseLeaf(branch, at(path, key));
+  for (const [key, branch] of branchesOf(tree, path)) refuseLeaf(branch, at(path, key));
 };
 
 /** Appends the leaves of a tree; false where it holds something else. */
@@ -45,8 +55,9 @@ const gather = (tree: unknown, leaves: Tensor[]): boolean => {
     for (let i = 0; i < tree.length; i++) if (!gather(tree[i], leaves)) return false;
     return true;
   }
-  for (const key of Object.keys(tree)) if (!gather((tree as Readonly<Record<string, unknown>>)[key], leaves)) return false;
-  return true;
+  const keys = Object.keys(tree);
+  for (const key of keys) if (!gather((tree as Readonly<Record<string, unknown>>)[key], leaves)) return false;
+  return keys.length > 0 || isRecord(tree);
 };
 
 /** Rebuilds a tree with other leaves, taken in order by `next`. */
@@ -102,7 +113,7 @@ export const mapTree = <T>(f: (leaf: Tensor, path: string) => Tensor, tree: T): 
     if (isTensor(branch)) return f(branch, path);
     if (Array.isArray(branch)) return branch.map((one, i) => walk(one, at(path, i)));
     if (typeof branch !== "object" || branch === null) return refuse(branch, path);
-    return Object.fromEntries(Object.entries(branch).map(([key, one]) => [key, walk(one, at(path, key))]));
+    return Object.fromEntries(branchesOf(branch, path).map(([key, one]) => [key, walk(one, at(path, key))]));
   };
   return walk(tree, "") as T;
 };

@@ -157,6 +157,7 @@ describe("numbers that do not fit are refused", () => {
     ["averagePool", [1]],
     ["layerNormalize", []],
     ["groupNormalize", [1]],
+    ["affine", [dydt.ones([1, 1]), tensor([1])]],
   ])("%s of what is no tensor, which is named", (name, rest) => {
     for (const given of [undefined, null, 1, [[1, 2]], { shape: [2] }]) {
       expect(() => call[name]!(given, ...rest)).toThrow(OptionError);

@@ -56,4 +56,19 @@ describe("trees", () => {
     expect(() => leavesOf(value)).toThrow(ShapeError);
     expect(() => leavesOf(value)).toThrow(`a tree of tensors holds ${where}: make it a tensor with tensor(value)`);
   }); // prettier-ignore
+
+  test("hold nothing whose contents are no properties: a Map or a promise is no empty record", () => {
+    for (const [value, what] of [
+      [new Map([["w", tensor(1)]]), "a Map"],
+      [Promise.resolve(tensor(1)), "a Promise"],
+    ] as const) {
+      expect(() => leavesOf({ a: value })).toThrow(`a tree of tensors holds ${what} at a`);
+      expect(() => mapTree((x) => x, value)).toThrow(`a tree of tensors holds ${what} at its root`);
+    }
+    class Parameters {
+      readonly w = tensor(2);
+    }
+    expect(numbers(leavesOf(new Parameters()))).toEqual([2]);
+    expect(leavesOf(Object.create(null))).toEqual([]);
+  });
 });
