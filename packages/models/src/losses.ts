@@ -3,7 +3,7 @@
  *
  * Prediction and target must have the same shape. Broadcasting here would hide a mistake: `[n]` against `[n, 1]` compares every pair.
  */
-import { checkOptions, formatShape, isTensor, OptionError, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
+import { checkOptions, formatShape, isFloat, isTensor, OptionError, sameShape, ShapeError, type Tensor } from "@dydt/tensor";
 import { requireBetween } from "./options.js";
 
 const difference = (name: string, prediction: Tensor, target: Tensor): Tensor => {
@@ -18,7 +18,8 @@ const difference = (name: string, prediction: Tensor, target: Tensor): Tensor =>
     );
   if (prediction.size === 0)
     throw new ShapeError(`${name} got no elements (shape ${formatShape(prediction.shape)}): the mean of nothing is no number`);
-  return prediction.sub(target);
+  // Whole numbers would overflow in the square.
+  return (isFloat(prediction.dtype) || isFloat(target.dtype) ? prediction : prediction.cast("float64")).sub(target);
 };
 
 /**

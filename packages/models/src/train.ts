@@ -60,11 +60,18 @@ export interface TrainingResult<P> {
   readonly state: OptimizerState<P>;
 }
 
-/** √Σ x² over all leaves of a tree; not finite when an element is not. */
+/** √Σ x² over all leaves of a tree, which does not overflow before its elements do; not finite when an element is not. */
 const normOf = (tree: unknown): number => {
+  const leaves = leavesOf(tree).map(elementsOf);
   let sum = 0;
-  for (const leaf of leavesOf(tree)) for (const x of elementsOf(leaf)) sum += x * x;
-  return Math.sqrt(sum);
+  for (const elements of leaves) for (const x of elements) sum += x * x;
+  if (sum > 1e-290 && sum < Infinity) return Math.sqrt(sum);
+  let largest = 0;
+  for (const elements of leaves) for (const x of elements) largest = Math.max(largest, Math.abs(x));
+  if (!(largest > 0 && largest < Infinity)) return largest;
+  sum = 0;
+  for (const elements of leaves) for (const x of elements) sum += (x / largest) * (x / largest);
+  return largest * Math.sqrt(sum);
 };
 
 /** Loss and gradient at one point. What a loss throws is its own at first, when it is most likely a mistake in the call; later it is a cause, so that what was reached is kept. */

@@ -35,6 +35,13 @@ describe.each([
     }
   });
 
+  test("of whole numbers does not overflow as they would", () => {
+    const [far, zero] = [tensor([100_000, -100_000], { dtype: "int32" }), tensor([0, 0], { dtype: "int32" })];
+    expect(loss(far, zero).item()).toBe(loss(far.cast("float64"), zero.cast("float64")).item());
+    const [low, high] = [-(2 ** 31), 2 ** 31 - 1].map((x) => tensor([x], { dtype: "int32" })) as [Tensor, Tensor];
+    expect(loss(low, high).item()).toBe(loss(low.cast("float64"), high.cast("float64")).item());
+  });
+
   test("lets NaN through", () => {
     expect(loss(tensor([NaN, 1]), tensor([0, 0])).item()).toBeNaN();
   });

@@ -1,6 +1,6 @@
 import { checkGradients, gradient, revolve, storeAll } from "@dydt/autodiff";
-import { discreteAdjoint, errorEstimate, fixedSteps, rk4, type SolveOptions, type DefaultStep } from "@dydt/ode";
-import { leavesOf, OptionError, random, tensor, type Tensor } from "@dydt/tensor";
+import { discreteAdjoint, errorEstimate, fixedSteps, MaxStepsError, rk4, type SolveOptions, type DefaultStep } from "@dydt/ode";
+import { leavesOf, OptionError, random, tensor, type Random, type Tensor } from "@dydt/tensor";
 import { describe, expect, test } from "vitest";
 import { adam, concatTime, linear, meanSquaredError, mlp, neuralOde, train } from "../src/index.js";
 
@@ -72,6 +72,26 @@ describe("a neural ODE", () => {
       expect(() => neuralOde(field as unknown as ReturnType<typeof mlp>, { t0: 0, t1: 1 })).toThrow(
         /^neuralOde got \w+ without (init|apply) as its module: give one/,
       );
+  });
+
+  test("never passes off where a solve failed as its end: `apply` throws, `solve` says so", () => {
+    const model = neuralOde(linear(1, 1), { t0: 0, t1: 100, maxSteps: 3, throw: false });
+    const decay = { weight: tensor([[-1]]), bias: tensor([0]) };
+    expect(() => model.apply(decay, tensor([1]))).toThrow(MaxStepsError);
+    expect(model.solve(decay, tensor([1])).status).toBe("maxSteps");
+  });
+
+  test("begins with the parameters of a field that is an object with methods", () => {
+    const field = {
+      inputs: 1,
+      init(random: Random) {
+        return { rate: random.normal([this.inputs]) };
+      },
+      apply: ({ rate }: { readonly rate: Tensor }, y: Tensor) => y.mul(rate),
+    };
+    const options = { t0: 0, t1: 1 };
+    expect(neuralOde(field, options).init(random(0)).rate.toArray()).toEqual(field.init(random(0)).rate.toArray());
+    expect(neuralOde(concatTime(field), options).init(random(0)).rate.toArray()).toEqual(field.init(random(0)).rate.toArray());
   });
 
   test("passes on what solve says of wrong options", () => {

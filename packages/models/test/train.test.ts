@@ -222,6 +222,21 @@ describe("an abort", () => {
 });
 
 describe("a training that cannot go on", () => {
+  test("is not one whose numbers are finite, though their squares are not", async () => {
+    const norms: number[] = [];
+    const onIteration = ({ gradientNorm }: { readonly gradientNorm: number }) => void norms.push(gradientNorm);
+    for (const [scale, optimizer] of [
+      [1e80, adam(0.1)],
+      [1e200, sgd(1e-200)],
+      [1e-170, sgd(1e170)],
+    ] as const)
+      // prettier-ignore
+      await train((x) => x.mul(scale).sum(), tensor([3, 4]), { optimizer, steps: 1, onIteration });
+    [1e80, 1e200, 1e-170].forEach((scale, i) => expect(norms[i]! / scale).toBeCloseTo(Math.SQRT2, 12));
+    const far = await train((x) => x.mul(1e-200).sum(), tensor([1e200]), { optimizer: sgd(1), steps: 1 });
+    expect(far.parameters.toArray()).toEqual([1e200]);
+  });
+
   test("because its loss is not finite says where, and keeps the last good parameters", async () => {
     const error = await failureOf(
       train((x, { iteration }) => (iteration === 3 ? x.sum().mul(NaN) : distance(x)), start, { optimizer: sgd(0.25), steps: 10 }),

@@ -3,7 +3,7 @@
  *
  * One that differentiates steps agrees with the discrete adjoint to rounding; one that differentiates the flow, to the tolerances.
  */
-import { gradient as gradientOf, vjp } from "@dydt/autodiff";
+import { gradient as gradientOf, valueAndGradient, vjp } from "@dydt/autodiff";
 import { checkOptions, leavesOf, mapTree, ones, stack, tensor, zerosLike, type Tensor } from "@dydt/tensor";
 import { requireObject } from "./arguments.js";
 import type { AnyAdjoint } from "./adjoint.js";
@@ -17,6 +17,7 @@ import { fixedSteps } from "./controllers/fixed.js";
 import { errorEstimate } from "./regularizers/error-estimate.js";
 import { kineticEnergy } from "./regularizers/kinetic-energy.js";
 import type { SolveOptions } from "./settings.js";
+import type { Solution } from "./solution.js";
 import { solve } from "./solve.js";
 import type { Solver } from "./solver.js";
 import { tsit5 } from "./solvers/tsit5.js";
@@ -49,11 +50,16 @@ const spring =
     return stack([v, t.mul(2).sin().mul(p.at(2)).sub(x.mul(p.at(0))).sub(x.pow(3).mul(p.at(1))).sub(v.mul(0.3))]); // prettier-ignore
   };
 
+interface Found {
+  readonly value: Tensor;
+  readonly gradient: Inputs;
+}
+
 type Loss = (adjoint: AnyAdjoint<never>) => (given: Inputs) => Tensor;
 
 /**
- * Checks an adjoint against the discrete one: the initial state, what f closes over, both ends, save times, costs, a solve backward in time, trees, a second
- * solve, a pullback that is called again, a loss that asks for nothing.
+ * Checks an adjoint against the discrete one: the initial state, what f closes over, both ends, save times, costs, events where it takes them, a solve backward in
+ * time, trees, the solution itself and its counts, a second solve, a pullback that is called again, a loss that asks for nothing.
  *
  * Cost: some twenty gradients of a problem with two components.
  *
@@ -77,11 +83,14 @@ export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: Ch
     solve(f, y0, { solver, controller, ...settings } as unknown as SolveOptions<Step>);
   const bound = estimates || !flows ? tolerance : Math.max(tolerance, 1e-2);
 
-  /** The difference of the gradients of a loss. */
+  /** The difference of the gradients of a loss; of its values, where that is larger. */
   const against = (loss: Loss, keys: readonly (keyof Inputs)[]): number => {
-    const [found, wanted] = [gradientOf(loss(own))(given), gradientOf(loss(discreteAdjoint() as unknown as AnyAdjoint<never>))(given)];
-    const those = (tree: Inputs): readonly Tensor[] => keys.map((key) => tree[key]);
-    return relativeDifference(those(found), those(wanted));
+    const [found, wanted] = [own, discreteAdjoint() as unknown as AnyAdjoint<never>].map((adjoint) => valueAndGradient(loss(adjoint))(given)) as [
+      Found,
+      Found,
+    ];
+    const those = ({ gradient }: Found): readonly Tensor[] => keys.map((key) => gradient[key]);
+    return Math.max(relativeDifference(those(found), those(wanted)), relativeDifference(found.value, wanted.value));
   };
   const end: Loss = (adjoint) => ({ y0, p, t0, t1 }) => solving(spring(p), y0, { t0, t1, adjoint }).y1.square().sum(); // prettier-ignore
   const states: Loss = (adjoint) => ({ y0, p, t0, t1, saves }) => solving(spring(p), y0, { t0, t1, saveAt: saves, adjoint }).ys.sin().sum(); // prettier-ignore
@@ -90,6 +99,13 @@ export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: Ch
     (adjoint) =>
     ({ y0, p, t0, t1 }) =>
       solving(spring(p), y0, { t0, t1, regularize, adjoint }).penalties[0]!;
+  const happening: Loss =
+    (adjoint) =>
+    ({ y0, p, t0, t1 }) => {
+      const event = { when: (_t: Tensor, y: Tensor) => y.at(0).sub(p.at(2)), direction: "down", then: (_t: Tensor, y: Tensor) => y.mul(p.at(2)) };
+      const { events, y1 } = solving(spring(p), y0, { t0, t1, events: [event], adjoint });
+      return events[0]!.times.sum().add(events[0]!.states.square().sum()).add(y1.sum());
+    };
   const backward: Loss = (adjoint) => ({ y0, p, t0, t1 }) => solving(spring(p), y0, { t0: t1, t1: t0, adjoint }).y1.square().sum(); // prettier-ignore
   const tree: Loss =
     (adjoint) =>
@@ -106,6 +122,29 @@ export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: Ch
         { t0, t1, solver, controller, adjoint } as never,
       ).y1.x.square();
 
+  /** What differs between the solve that is differentiated and a plain one; an adjoint may evaluate f besides, one of the flow may end steps elsewhere. What is tried out before need not be counted. */
+  const otherSolution = (): string | undefined => {
+    let calls = 0;
+    const solved = ({ y0, p, t0, t1, saves }: Inputs): Solution<Tensor> => {
+      const field = spring(p);
+      return solving((t, y) => (calls++, field(t, y)), y0, { t0, t1, saveAt: saves, adjoint: own });
+    };
+    const plain = solved(given);
+    calls = 0;
+    let seen = plain;
+    const { pullback } = vjp((x: Inputs) => ((seen = solved(x)), seen.ys.sum()), given);
+    const { evaluations } = seen.stats;
+    if (evaluations < plain.stats.evaluations || evaluations > calls)
+      return `${evaluations} evaluations are counted: ${calls} were made, and a plain solve makes ${plain.stats.evaluations}`;
+    calls = 0;
+    pullback(ones([]));
+    const counted = seen.stats.reverse?.evaluations;
+    if (counted !== calls) return `${String(counted)} evaluations of the reverse are counted: ${calls} were made`;
+    const [again, before] = [[seen.ys, seen.y1], [plain.ys, plain.y1]]; // prettier-ignore
+    const isSame = flows ? relativeDifference(again, before) <= bound : sameBits([...again, tensor(seen.grid)], [...before, tensor(plain.grid)]);
+    return isSame ? undefined : "other numbers";
+  };
+
   const all: readonly (keyof Inputs)[] = ["y0", "p", "t0", "t1"];
   const checks: Check[] = [
     ["the end state: its gradients with respect to y0, parameters, t0 and t1", () => atMost(against(end, all), bound)],
@@ -118,6 +157,7 @@ export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: Ch
       const [whole, small] = [gradientOf(end(own))(given), gradientOf(part(own))(given)];
       return atMost(relativeDifference(leavesOf(small).map((leaf) => leaf.mul(1024)), leavesOf(whole)), 1e-6);
     }],
+    ["the solution is that of a plain solve, and every evaluation is counted", () => nothingWrong(otherSolution(), flows ? "the same numbers, and counts" : "the same bits, and counts")],
     ["the same call gives the same bits", () => {
       const call = () => leavesOf(gradientOf(states(own))(given));
       return nothingWrong(sameBits(call(), call()) ? undefined : "other bits", "the same bits");
@@ -133,6 +173,8 @@ export const checkAdjoint = <R extends Step>(adjoint: AnyAdjoint<R>, options: Ch
       return atMost(relativeDifference(found, leavesOf(expected)), 0);
     }],
   ]; // prettier-ignore
+  if (adjoint.events === true && solver.interpolates === true)
+    checks.push(["events: their times and states, and what follows from a change", () => atMost(against(happening, all), bound)]);
   if (!flows && estimates) checks.push(["costs of the steps", () => atMost(against(costs(errorEstimate({ norm: "rms" })), all), bound)]);
   return reportOf(adjoint.name, checks);
 };

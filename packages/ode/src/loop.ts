@@ -69,8 +69,11 @@ export const circumstances = <R extends Step>({ problem, t, y, recent, last, res
   solution: partial(),
 });
 
+/** Where steps stand. */
+type Standing<R extends Step> = Pick<Loop<R>, "origin" | "direction" | "t" | "t1"> & { readonly problem: Pick<Problem<R>, "stops" | "t1"> };
+
 /** The times next to t of which steps are constant fractions. */
-const segmentAt = <R extends Step>({ problem, origin, direction, t, t1 }: Loop<R>): Segment => {
+export const segmentAt = <R extends Step>({ problem, origin, direction, t, t1 }: Standing<R>): Segment => {
   const reached = (time: Time): boolean => (timeValue(time) - t) * direction <= 0;
   const values = problem.stops.map(timeValue);
   // Of stops that coincide the first is the anchor, as when the steps are run again.

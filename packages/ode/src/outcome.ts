@@ -5,6 +5,7 @@ import { add, allocatingIn, copy, countBytes, heap, isTensor, maximum, scope, st
 import { eventful, wholeOf, type EventfulStep, type Found } from "./events.js";
 import type { Run } from "./integrate.js";
 import type { Problem } from "./problem.js";
+import { rowTime, type Change } from "./row-times.js";
 import { savedState, stateMoved } from "./saved-state.js";
 import { heapCopies, type Leaves, type Step } from "./step.js";
 import { timeValue, type Time } from "./time.js";
@@ -101,13 +102,16 @@ export const collect = <R extends Step>(
   let penalties: readonly (Tensor | undefined)[] = regularizers.map(() => undefined);
   let last: Leaves = start;
   let counted = 0;
+  let change: Change | undefined;
   let next = supervision.resume === undefined ? savesUntil(problem, 0, times[0]!, forward) : 0;
   const saved: number[] = [next];
 
   /** Whether a save time leaves the end of a step: one that is a tensor does when either moves. */
   const follows = (save: Time, end: Time | undefined): boolean => typeof save !== "number" && (moves(save) || (end !== undefined && moves(end)));
-  const save = (i: number, y: Leaves): void =>
-    void rows.push(value === undefined ? heapCopies(y) : allocatingIn(heap, () => scope(() => value(saves[i]!, y)).map(owned)));
+  const save = (i: number, y: Leaves): void => {
+    const timed = (of: (t: Time, y: Leaves) => Leaves): Leaves => of(rowTime(problem, saves[i]!, times.at(-1)!, change), y);
+    rows.push(value === undefined ? heapCopies(y) : allocatingIn(heap, () => scope(() => timed(value)).map(owned)));
+  };
   /** The end state of no steps at all moves with t1 where t0 stays behind, and so do numbers among the save times. */
   const empty = supervision.resume === undefined && timeValue(problem.t0) === timeValue(problem.t1);
   const atStart = (t: Time): Leaves => (follows(t, problem.t0) ? stateMoved(problem, problem.t0, t, start) : start);
@@ -123,13 +127,15 @@ export const collect = <R extends Step>(
     return maximum(before, value);
   };
 
-  const noteEvents = ({ occurrences, end, whole }: EventfulStep): void => {
+  const noteEvents = ({ occurrences, end, whole, terminal }: EventfulStep): void => {
+    const moved = isTensor(end) ? allocatingIn(heap, () => copy(end)) : undefined;
+    if (end !== undefined) change = { t: moved ?? end, terminal };
     const found = occurrences.map(({ event, t }) => ({ event, t: timeValue(t) }));
     happenings.set(times.length - 1, {
       to: whole.t1,
       found,
       changed: end !== undefined,
-      end: isTensor(end) ? allocatingIn(heap, () => copy(end)) : undefined,
+      end: moved,
     });
     for (const { event, t, y } of occurrences) {
       happened[event]!.times.push(allocatingIn(heap, () => (typeof t === "number" ? tensor(t) : copy(t))));
@@ -150,7 +156,10 @@ export const collect = <R extends Step>(
       const waits = happening?.isFollowed === true;
       const reached = savesUntil(problem, next, step.t1, forward, waits);
       const atEnd = stepSaves !== undefined && !waits && (reached === next || timeValue(saves[reached - 1]!) !== step.t1);
-      if (atEnd) stepSaves.splice(reached, 0, step.t1);
+      if (atEnd) {
+        stepSaves.list.splice(reached, 0, step.t1);
+        stepSaves.ends.add(step.t1);
+      }
       for (const end = atEnd ? reached + 1 : reached; next < end; next++) {
         const time = saves[next]!;
         scope(() => save(next, savedState(step, follows(time, ends()?.to) ? time : timeValue(time), problem, ends())));

@@ -58,7 +58,7 @@ export const capturedBy = <R extends Step>({ term, t0, y0, events }: Problem<R>)
 };
 
 /** How many steps are tried: as many as it takes until the regions of steps that are run again are all in use. */
-const trial = 4;
+export const trial = 4;
 
 /** Blocks of regions are multiples of 16 bytes. */
 export const bytesOf = (leaves: Leaves): number =>
@@ -68,6 +68,8 @@ export const bytesOf = (leaves: Leaves): number =>
 export interface FirstSteps<R extends Step> {
   readonly times: readonly number[];
   readonly controller: Controller<R>;
+  /** How many there will be; undefined where they are found on the way. */
+  readonly count: number | undefined;
   /** Evaluations of f in a step. */
   readonly stages: number;
   /** Bytes of what is stored with a state. */
@@ -126,6 +128,7 @@ export const firstSteps = <R extends Step>(problem: Problem<R>): FirstSteps<R> |
     const moved = saves.filter((t) => isTensor(t) && (timeValue(t) === times[0] || timeValue(t) === fullest.t1)).length;
     return {
       times,
+      count: run.times && run.times.length - 1,
       stages: stages + moved * (stages + 1),
       carriedBytes: solver.carries === "state" ? bytesOf(run.carry) : 0,
       // Steps that are found on the way take more memory than given ones: they are found in the trial too.

@@ -1,7 +1,7 @@
 /**
  * @file A plan for a reverse within a given memory: which discrete adjoint, with how many stored states.
  *
- *   bytes(s) = b + (s − 1) S,   b measured: the discrete adjoint of the first steps with one stored state;  S one state
+ *   bytes(s) = b + (s − 1) S + 8 N,   b measured: the discrete adjoint of the first steps with one stored state;  S one state;  N further steps
  *
  * b is what the code itself takes for four steps with this field, these parameters and this solver, tape and all: with its costs, with as many save times in one
  * step as will lie in one, and with all of its events at once. How long steps become is known of given ones; of others it is taken from the first, and where
@@ -11,7 +11,7 @@ import { advances, interpretSchedule, online } from "@dydt/autodiff";
 import { OptionError, unrecorded } from "@dydt/tensor";
 import type { DiscreteAdjointOptions } from "./adjoints/discrete.js";
 import type { Granularity } from "./adjoints/replay.js";
-import { bytesOf, capturedBy, evaluationBytes, firstSteps, measure } from "./plan-trial.js";
+import { bytesOf, capturedBy, evaluationBytes, firstSteps, measure, trial } from "./plan-trial.js";
 import type { Problem } from "./problem.js";
 import type { Step } from "./step.js";
 
@@ -38,6 +38,9 @@ export interface AdjointPlan {
   readonly explain: (steps?: number) => string;
 }
 
+/** What the times of the steps take besides those that were tried. */
+const gridBytes = (steps: number): number => 8 * Math.max(0, steps - trial);
+
 /**
  * Plans the reverse of a problem.
  *
@@ -54,14 +57,15 @@ export const planFor = <R extends Step>(problem: Problem<R>, bytes: number): Adj
       const first = firstSteps(problem);
       if (first === undefined) return planWith("step", 0, 0);
       const { stages, carriedBytes } = first;
+      const room = bytes - gridBytes(first.count ?? 0);
       const byEvaluation = measure(problem, first, captured, "evaluation");
       // The tape of a step holds that of each of its stages. It is tried only where it should fit: a trial takes what it measures.
       const expected = byEvaluation + stages * evaluationBytes(problem, captured);
-      const byStep = expected <= bytes ? measure(problem, first, captured, "step") : expected;
-      if (byStep <= bytes) return planWith("step", byStep, carriedBytes);
-      if (byEvaluation <= bytes) return planWith("evaluation", byEvaluation, carriedBytes);
+      const byStep = expected <= room ? measure(problem, first, captured, "step") : expected;
+      if (byStep <= room) return planWith("step", byStep, carriedBytes, room);
+      if (byEvaluation <= room) return planWith("evaluation", byEvaluation, carriedBytes, room);
       throw new OptionError(
-        `autoAdjoint got ${bytes} bytes, and the smallest reverse of this problem takes ${Math.min(byStep, byEvaluation)}: allow more, use a smaller batch, ` +
+        `autoAdjoint got ${bytes} bytes, and the smallest reverse of this problem takes ${Math.min(byStep, byEvaluation) + bytes - room}: allow more, use a smaller batch, ` +
           `or take backsolveAdjoint(), whose gradient is exact to the tolerances only`,
       );
     } finally {
@@ -69,12 +73,12 @@ export const planFor = <R extends Step>(problem: Problem<R>, bytes: number): Adj
     }
   });
 
-  function planWith(tape: Granularity, baseBytes: number, carriedBytes: number): AdjointPlan {
+  function planWith(tape: Granularity, baseBytes: number, carriedBytes: number, room = bytes): AdjointPlan {
     const stateBytes = Math.max(16, bytesOf(problem.y0) + carriedBytes);
-    const slots = Math.max(1, Math.floor((bytes - baseBytes) / stateBytes) + 1);
+    const slots = Math.max(1, Math.floor((room - baseBytes) / stateBytes) + 1);
     const options: DiscreteAdjointOptions = { checkpoints: online(slots), tape };
     const predict = (steps: number): Prediction => ({
-      bytes: baseBytes + (Math.min(slots, steps) - 1) * stateBytes,
+      bytes: baseBytes + (Math.min(slots, steps) - 1) * stateBytes + gridBytes(steps),
       advanced: Math.max(0, interpretSchedule(online(slots), steps).advanced - (steps - 1)),
     });
     const explain = (steps?: number): string => {

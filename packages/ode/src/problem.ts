@@ -80,8 +80,8 @@ export interface Problem<R extends Step> {
   readonly controller: Controller<R>;
   /** Times whose states are wanted, in the direction of the solve. */
   readonly saves: readonly Time[];
-  /** The same list, where the end of every step is to be saved: the loop adds them as they come. */
-  readonly stepSaves: Time[] | undefined;
+  /** The same list, where the end of every step is to be saved, and which ends are: the loop adds them as they come. They move with their steps. */
+  readonly stepSaves: { readonly list: Time[]; readonly ends: Set<number> } | undefined;
   readonly events: readonly LeafEvent[];
   readonly supervision: Supervision;
   /** Filled by the loop. */
@@ -200,7 +200,7 @@ export const problemOf = <Y, R extends Step>(f: (t: Tensor, y: Y) => Y, form: Y,
     solver: options.solver,
     controller: options.controller,
     saves,
-    stepSaves: everyStep ? saves : undefined,
+    stepSaves: everyStep ? { list: saves, ends: new Set() } : undefined,
     events: options.events ?? [],
     supervision,
     ending: unended(),

@@ -36,7 +36,7 @@ export type ControllerOption<R extends Step> = R extends EmbeddedStep
 export interface SaveOptions<Y, V> {
   /** Times, in the direction of the solve; default [t1], none with `every`. */
   readonly times?: readonly number[] | Tensor | undefined;
-  /** "step": t0 and the end of every step besides. */
+  /** "step": t0 and the end of every step besides. Their times are constant fractions of the solve, or of what stops it in between, and move with t0 and t1. */
   readonly every?: "step" | undefined;
   /** What is kept of a state at a time, a tensor or a tree of tensors; default the state itself. */
   readonly value?: ((t: Tensor, y: Y) => V) | undefined;

@@ -9,6 +9,7 @@ import { replayStep } from "./adjoints/replay.js";
 import type { SolveError, Status } from "./errors.js";
 import type { Happenings, Outputs } from "./outcome.js";
 import type { Problem, SolveStats } from "./problem.js";
+import { rowTimes } from "./row-times.js";
 import type { SavedValue } from "./settings.js";
 import { heapCopies, type DenseStep, type Leaves, type Step } from "./step.js";
 import type { Resumption } from "./supervision.js";
@@ -24,7 +25,7 @@ export interface EventRecord<Y> {
 
 /** What a solve found. All tensors are on the heap and belong to the caller. V is what was saved of a state Y. */
 export interface Solution<Y, V = Y> {
-  /** The save times that were reached, float64 `[n]`. */
+  /** The save times that were reached, float64 `[n]`; differentiable where they move with t0, t1, an event, or tensors of saveAt. */
   readonly ts: Tensor;
   /** The states there, a tree like y0 with a new first axis: `[n, ...]`. At the time of events, the state after all of them. */
   readonly ys: V;
@@ -76,10 +77,11 @@ export const solutionOf = <Y, R extends Step, V>(
 ): Solution<Y, V> => {
   const { saves, stats, ending } = problem;
   const { ys, y1, penalties, events } = outputs;
+  const times = rowTimes(problem, ys[0]?.shape[0] ?? saves.length, grid, events);
   const plain = happenings === undefined ? undefined : between(problem, grid, happenings);
   const last = grid[grid.length - 1]!;
   return Object.freeze({
-    ts: tensor(saves.slice(0, ys[0]?.shape[0] ?? saves.length).map(timeValue)),
+    ts: times.some(isTensor) ? allocatingIn(heap, () => stack(times.map((t) => (isTensor(t) ? t : tensor(t))))) : tensor(times as readonly number[]),
     ys: value === undefined ? (unflatten(form, ys) as unknown as V) : value.tree(ys),
     y1: unflatten(form, y1),
     penalties,
@@ -101,9 +103,9 @@ export const solutionOf = <Y, R extends Step, V>(
 };
 
 /** Values of saved states, stacked: what is computed from the states of a solve that is one operation. */
-export const valuesOf = <V>({ saves }: { readonly saves: readonly Time[] }, ys: Leaves, y0: Leaves, value: SavedValue<V>): Leaves => {
-  const rows = Array.from({ length: ys[0]?.shape[0] ?? 0 }, (_, i) => value.of(saves[i]!, ys.map((leaf) => leaf.at(i)))); // prettier-ignore
-  const like = rows[0] ?? value.of(saves[0] ?? 0, y0);
+export const valuesOf = <R extends Step, V>(problem: Problem<R>, { outputs: { ys, events }, grid }: Reached, value: SavedValue<V>): Leaves => {
+  const rows = rowTimes(problem, ys[0]?.shape[0] ?? 0, grid, events).map((t, i) => value.of(t, ys.map((leaf) => leaf.at(i)))); // prettier-ignore
+  const like = rows[0] ?? value.of(problem.saves[0] ?? 0, problem.y0);
   return like.map((leaf, k) => (rows.length === 0 ? leaf.reshape([1, ...leaf.shape]).slice([[0, 0]]) : stack(rows.map((row) => row[k]!))));
 };
 

@@ -125,7 +125,7 @@ const prepareState = <Y, R extends Step, V, S>(
     problem.stats.peakBytes = peak();
     done(reached.grid);
     const applied = value === undefined || reached.happenings !== undefined;
-    const outputs: Outputs = applied ? reached.outputs : { ...reached.outputs, ys: valuesOf(problem, reached.outputs.ys, problem.y0, value) };
+    const outputs: Outputs = applied ? reached.outputs : { ...reached.outputs, ys: valuesOf(problem, reached, value) };
     const solution = shown(solutionOf(y0, problem, { ...reached, outputs }, value, again));
     if (solution.error !== undefined) Object.defineProperty(solution.error, "solution", { value: solution });
     return solution;

@@ -44,6 +44,28 @@ describe.each([true, false])("autoAdjoint (steps given: %s)", (given) => {
   });
 });
 
+test("of a small state with many steps, whose times count, no budget is exceeded: it fits, or is refused", () => {
+  const options = { t0: 0, t1: 1, solver: rk4(), controller: fixedSteps(300) };
+  const taken = [1000, 1500, 1728, 2500, 3500, 4500, 6000, 9000].map((bytes) => {
+    let peak = 0;
+    const loss = (k: Tensor): Tensor => {
+      const solution = solve((_t, y) => y.mul(k), tensor([1, 2]), { ...options, adjoint: autoAdjoint({ bytes }) });
+      stats = solution.stats;
+      return solution.y1.sum();
+    };
+    try {
+      gradient(loss)(tensor(-1));
+      peak = stats!.peakBytes;
+    } catch (error) {
+      expect(error).toBeInstanceOf(OptionError);
+    }
+    expect(peak).toBeLessThanOrEqual(bytes);
+    return peak;
+  });
+  expect(taken[0]).toBe(0);
+  expect(taken.at(-1)).toBeGreaterThan(300 * 8);
+});
+
 describe("what is in a solve besides its steps is in the plan, too", () => {
   const saved = (count: number, from: number): readonly number[] => Array.from({ length: count }, (_, i) => from + ((4 - from) * (i + 0.5)) / count);
   const bounce = { when: (_t: Tensor, y: Tensor) => y.at(0).at(0).sub(0.5), then: (_t: Tensor, y: Tensor) => y.mul(0.9) };

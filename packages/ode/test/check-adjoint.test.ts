@@ -90,6 +90,30 @@ describe("checkAdjoint", () => {
     expect(report.toString()).not.toMatch(/NaN/);
   }); // prettier-ignore
 
+  /** An adjoint that is right but for something. */
+  const altered = (of: (found: Differentiated, problem: Problem<Step>) => Partial<Differentiated>): Adjoint<Step> => ({
+    name: "altered",
+    events: true,
+    solve: <R extends Step>(problem: Problem<R>): Differentiated =>
+      ((found) => ({ ...found, ...of(found, problem as unknown as Problem<Step>) }))(inner.solve(problem)),
+  });
+
+  const solution = "the solution is that of a plain solve, and every evaluation is counted";
+
+  test.each([
+    ["forgets when events were", altered(({ pullback }) => ({
+      pullback: (given, captured) => pullback({ ...given, events: given.events.map(({ states }) => ({ times: undefined, states })) }, captured),
+    })), ["events: their times and states, and what follows from a change"]],
+    ["gives other penalties", altered(({ outputs }) => ({ outputs: { ...outputs, penalties: outputs.penalties.map((x) => x.add(1)) } })), ["costs of the steps"]],
+    ["gives another grid", altered(({ grid }) => ({ grid: [grid[0]!, grid.at(-1)!] })), [solution]],
+    ["forgets evaluations", altered((_, { stats }) => ((stats.evaluations = 1), {})), [solution]],
+    ["forgets evaluations of the reverse", altered(({ pullback }, { stats }) => ({
+      pullback: (...of) => ((found) => ((stats.reverse = { ...stats.reverse!, evaluations: 0 }), found))(pullback(...of)),
+    })), [solution]],
+  ] as const)("finds an adjoint that %s", (_, adjoint, found) => {
+    expect(failures(checkAdjoint(adjoint))).toEqual(found);
+  }); // prettier-ignore
+
   test("calls a gradient that is NaN infinitely wrong", () => {
     const report = checkAdjoint(mistaken(({ y0 }) => ({ y0: y0.map((part) => part?.mul(NaN)) })));
     expect(report.rows[0]).toMatchObject({ passed: false, measured: Infinity });

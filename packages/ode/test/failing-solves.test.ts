@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { gradient, revolve, storeAll, vjp } from "@dydt/autodiff";
 import { meterBytes, OptionError, ShapeError, tensor, zeros, type Tensor } from "@dydt/tensor";
-import { adaptive, bosh3, discreteAdjoint, dop853, euler, FieldError, fixed, fixedSteps, integrate, kineticEnergy, MaxStepsError, NonFiniteError, ReplayError, reversibleHeun, rk4, solve, SolveError, StepTooSmallError, tsit5, type EmbeddedStep, type Ode, type Solution, type Solver } from "@dydt/ode"; // prettier-ignore
+import { adaptive, bosh3, discreteAdjoint, dop853, euler, FieldError, fixed, fixedSteps, forwardSensitivity, integrate, kineticEnergy, MaxStepsError, NonFiniteError, ReplayError, reversibleHeun, rk4, solve, SolveError, StepTooSmallError, tsit5, type EmbeddedStep, type Ode, type Solution, type Solver } from "@dydt/ode"; // prettier-ignore
 import { caseOf, run, y0, lv, anyOptions, expectUsable, failureOf } from "./bad-cases.js";
 import { errorOf, expectNear, expectSameBits, solverNamed, solverNames } from "./problems.js";
 
@@ -228,6 +228,17 @@ describe("a field that is no function of (t, y)", () => {
           solve(noisy, start, { t0: 0, t1: 1, controller: adaptive({ rtol: 1, atol: 1 }), adjoint: discreteAdjoint({ checkpoints }) }).y1.sum(),
         )(tensor([1])),
       ).toThrow(ReplayError);
+    expectUsable();
+  });
+
+  test("is found out by forward sensitivities, which run all steps again", () => {
+    let offset = 0;
+    const changed = (p: Tensor): Tensor => {
+      const { y1 } = solve((_t, y) => y.mul(p).add(offset), tensor([1]), { t0: 0, t1: 1, adjoint: forwardSensitivity() });
+      offset++;
+      return y1.sum();
+    };
+    expect(() => gradient(changed)(tensor(-1))).toThrow(ReplayError);
     expectUsable();
   });
 });

@@ -67,6 +67,8 @@ describe("a solve with steps that are known beforehand", () => {
 
   test("that would never leave its beginning, or needs more ends than a list holds, is refused", () => {
     expectRefusal(() => solve(decay, tensor([1]), { t0: 1, t1: 2, solver: rk4(), controller: fixed(1e-25) }), "makes no way from t = 1 to 2");
+    for (const controller of [fixed(1e-17), fixedSteps(1000)])
+      expectRefusal(() => solve(decay, tensor([1]), { t0: 1, t1: 1 + 1e-14, solver: rk4(), controller }), /lost in rounding/);
     expectRefusal(() => alongTo(1, fixedSteps(1e10), { maxSteps: 1e12 }), "would take 10000000000 steps");
   });
 });

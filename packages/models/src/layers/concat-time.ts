@@ -3,7 +3,7 @@
  *
  * The simplest way to let a vector field depend on time: R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018, appendix C.
  */
-import { broadcastTo, concat, isTensor, OptionError, type Tensor } from "@dydt/tensor";
+import { broadcastTo, concat, isTensor, OptionError, type Random, type Tensor } from "@dydt/tensor";
 import type { Module, TimeModule } from "../module.js";
 import { requireModule } from "../options.js";
 
@@ -22,7 +22,7 @@ export const concatTime = <P>(module: Module<P>): TimeModule<P> => {
   requireModule("concatTime", module);
   return Object.freeze({
     takesTime: true as const,
-    init: module.init,
+    init: (random: Random) => module.init(random),
     apply: (parameters: P, input: readonly [t: Tensor, x: Tensor]) => {
       if (!Array.isArray(input) || input.length !== 2 || !input.every(isTensor))
         throw new OptionError("a module of time and state needs both: call apply(parameters, [t, x])");

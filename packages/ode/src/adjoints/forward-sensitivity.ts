@@ -18,7 +18,7 @@ import { bring, rowOf } from "./cotangents.js";
 import { discreteAdjoint } from "./discrete.js";
 import { solveForward } from "./forward-run.js";
 import { alternating, copies } from "./regions.js";
-import { replayOf, replayStep, type Replay, type WorkingState } from "./replay.js";
+import { replayOf, replayStep, requireSame, type Replay, type WorkingState } from "./replay.js";
 import { reverseStart, reverseStep } from "./taped-step.js";
 
 /** Options of {@link forwardSensitivity}. */
@@ -44,6 +44,7 @@ const followedOf = (y0: Leaves, extra: readonly Tensor[], isWanted: (x: Tensor) 
 
 const pullForward = <R extends Step>(
   replay: Replay<R>,
+  reached: Leaves,
   most: number,
   isWanted: (x: Tensor) => boolean,
   cotangents: OutputCotangents,
@@ -107,6 +108,7 @@ const pullForward = <R extends Step>(
         collectFrom(constant);
         return [{ y: after?.y1 ?? y1, carry: after?.carry }, all().map(push)];
       });
+    requireSame(working.y, reached, () => `the solve from t = ${times[0]!} gave other numbers when it was run again`);
     collectFrom(cotangents.y1);
 
     let next = 0;
@@ -161,7 +163,7 @@ export const forwardSensitivity = (options: ForwardSensitivityOptions = {}): Adj
       const isWanted = (x: Tensor): boolean => !unwanted.has(x);
       const pullback = (cotangents: OutputCotangents, captured: readonly Tensor[]): InputCotangents => {
         refuseCarried([...outputs.ys, ...outputs.y1, ...outputs.penalties, ...cotangents.ys, ...cotangents.y1, ...cotangents.penalties]);
-        return pullForward(replay, components, isWanted, cotangents, captured);
+        return pullForward(replay, outputs.y1, components, isWanted, cotangents, captured);
       };
       return { outputs, grid: times, pullback };
     },

@@ -16,7 +16,7 @@ import { solveBack, type AdjointEquation, type Point } from "./adjoint-equation.
 import { added, plus, rowOf, withRows } from "./cotangents.js";
 import { jumpBack } from "./event-jump.js";
 import { marksOf, type Forward, type Mark } from "./forward-run.js";
-import { replayOf } from "./replay.js";
+import { replayOf, type Replay } from "./replay.js";
 
 /** Where the way back ends. */
 export interface Arrival extends Pick<Point, "costate" | "integral"> {
@@ -49,17 +49,18 @@ const rateOf = <R extends Step>({ term }: Problem<R>, t: Time, y: Leaves, costat
   return parts.reduce((a, b) => a.add(b));
 };
 
-/** Times, or events, that the end of a solve moves with, and how much. */
-const leadersOf = <R extends Step>(forward: Forward<R>, marks: readonly Mark[]): readonly (readonly [Time | Mark, number])[] => {
-  const { problem, times, happenings } = forward;
-  const steps = times.length - 1;
+/** Times, or events, that the end of the solve, or of so many steps, moves with, and how much. */
+const leadersOf = <R extends Step>(
+  { problem, times, happenings, segments, origins }: Replay<R>,
+  marks: readonly Mark[],
+  steps: number,
+): readonly (readonly [Time | Mark, number])[] => {
   const end = times[steps]!;
-  if (marks.at(-1)?.terminal === true) return [];
   if (end === timeValue(problem.t1)) return [[problem.t1, 1]];
   if (steps === 0) return [[problem.t0, 1]];
-  const changing = marks.filter(({ changes }) => changes).at(-1)!;
+  const forwards = end >= timeValue(problem.t0);
+  const changing = marks.filter(({ changes, t }) => changes && (forwards ? t <= end : t >= end)).at(-1)!;
   if (happenings.get(steps - 1)?.changed === true) return [[changing, 1]];
-  const { segments, origins } = replayOf(forward, "step");
   const segment = segments[steps - 1]!;
   const [from, to] = [timeValue(segment.start), timeValue(segment.end)];
   const part = (end - from) / (to - from);
@@ -91,6 +92,22 @@ export const walkBack = <R extends Step>(equation: AdjointEquation<R>, cotangent
   const marks = marksOf(forward);
   const terminated = marks[marks.length - 1]?.terminal === true;
   const ofTime = new Map<Tensor, Cotangent>();
+  const ofMarks = new Map<Mark, Cotangent>();
+  const replay = replayOf(forward, "step");
+  /** What follows from a state at the end of a step for the times and events that it moves with. */
+  const tellEnd = (steps: number, y: Leaves, costate: readonly Cotangent[]): void => {
+    for (const [leader, part] of leadersOf(replay, marks, steps)) {
+      if (typeof leader === "number") continue;
+      const share = scope(() => rateOf(problem, times[steps]!, y, costate)?.mul(part));
+      if ("event" in leader)
+        ofMarks.set(leader, scope(() => plus(ofMarks.get(leader), share))); // prettier-ignore
+      else
+        ofTime.set(
+          leader,
+          scope(() => plus(ofTime.get(leader), share)),
+        );
+    }
+  };
   const tell = (t: Time, y: () => Leaves, costate: () => readonly Cotangent[]): void => {
     if (typeof t === "number") return;
     const total = scope(() => plus(ofTime.get(t), rateOf(problem, t, y(), costate())));
@@ -106,7 +123,8 @@ export const walkBack = <R extends Step>(equation: AdjointEquation<R>, cotangent
     if (terminated && t === end) return withRow(from);
     const known = (): Leaves => outputs.ys.map((all) => all.at(i));
     const point = meet(equation, from, t, known, anew);
-    tell(typeof save === "number" && t === finish ? t1 : save, known, row);
+    if (problem.stepSaves?.ends.has(t) === true) tellEnd(times.lastIndexOf(t), known(), row());
+    else tell(typeof save === "number" && t === finish ? t1 : save, known, row);
     return withRow(point);
   };
 
@@ -115,7 +133,7 @@ export const walkBack = <R extends Step>(equation: AdjointEquation<R>, cotangent
     const y = outputs.events[event]!.states.map((all) => all.at(row));
     const point = changes ? { ...meet(equation, from, t), y } : meet(equation, from, t, () => y, terminal || anew);
     const { times: time, states: state } = cotangents.events[event]!;
-    const ofEvent = plus(time?.at(row), mark === leading?.mark ? leading.cotangent : undefined);
+    const ofEvent = plus(time?.at(row), ofMarks.get(mark));
     const jumped = jumpBack(problem, mark, y, params, point.costate, ofEvent, rowOf(state, row));
     return { ...point, costate: jumped.costate, integral: added(point.integral, jumped.params) };
   };
@@ -123,14 +141,7 @@ export const walkBack = <R extends Step>(equation: AdjointEquation<R>, cotangent
   let first = 0; // saves at t0 that are numbers: y0 itself, whatever t0 is
   if (start !== end) while (saves[first] === start) first++;
   let point: Point = { t: end, costate: cotangents.y1, y: outputs.y1, integral: params.map(() => undefined) };
-  /** Of an event that the end moves with. */
-  let leading: { readonly mark: Mark; readonly cotangent: Cotangent } | undefined;
-  for (const [leader, part] of leadersOf(forward, marks)) {
-    if (typeof leader === "number") continue;
-    const share = scope(() => rateOf(problem, end, outputs.y1, cotangents.y1)?.mul(part));
-    if ("event" in leader) leading = { mark: leader, cotangent: share };
-    else ofTime.set(leader, scope(() => plus(ofTime.get(leader), share))); // prettier-ignore
-  }
+  if (!terminated) tellEnd(times.length - 1, outputs.y1, cotangents.y1);
   for (const station of stationsOf(forward, marks, first)) point = typeof station === "number" ? passSave(point, station) : passEvent(point, station);
   const { costate, integral } = meet(equation, point, start, () => y0);
   tell(t0, () => y0, () => costate.map((part) => part?.neg())); // prettier-ignore

@@ -18,10 +18,13 @@ const ends = (name: string, h: number, count: number, { t0, t1, reach }: Control
   const first = reach === undefined || reach.from === t0 ? 0 : Math.max(0, Math.floor((reach.from - t0) / h) - 1);
   const last = Math.min(count, first + 3 + (reach?.steps ?? count));
   if (last - first > longestList) throw new OptionError(`${name} would take ${count} steps: take longer ones, or adaptive()`);
-  if (last < count && t0 + h === t0)
-    throw new OptionError(`${name} makes no way from t = ${t0} to ${t1}: steps of ${Math.abs(h)} are lost in rounding`);
   const times: number[] = [];
-  for (let j = first; j <= last; j++) times.push(j === count ? t1 : t0 + j * h);
+  for (let j = first; j <= last; j++) {
+    const t = j === count ? t1 : t0 + j * h;
+    if (j > first && t === times[j - first - 1])
+      throw new OptionError(`${name} makes no way from t = ${t} to ${t1}: steps of ${Math.abs(h)} are lost in rounding`);
+    times.push(t);
+  }
   return times;
 };
 
