@@ -196,8 +196,7 @@ describe("every case of bad_inputs.json that concerns these solvers", () => {
   test.each(bad.cases.filter(({ id }) => !elsewhere.includes(id)).map(({ id, kind }) => [id, kind]))(
     "%s (%s) ends soon, as it must, and leaves nothing open",
     (id) => {
-      // A machine that is busy elsewhere is asked again.
-      expect([1, 2, 3].some(() => processorTime(mustDo[id]!) < soon)).toBe(true);
+      expect(processorTime(mustDo[id]!)).toBeLessThan(soon);
       expect([activeRecorders(), currentRegion()]).toEqual([[], heap]);
     },
   );
